@@ -1,0 +1,86 @@
+# The face of the build; the build itself is CMake's (CMakeLists.txt, CMakePresets.json).
+# What each target does is said by `make help`.
+
+JOBS ?= $(shell nproc)
+TEST_JOBS ?= 2
+TESTS ?= .
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 600
+TEST_PRESETS := release clang asan tsan fuzz
+CTEST_PRESETS := release asan tsan fuzz
+
+.PHONY: help
+help:
+	@echo 'make run      install what is missing, build, and start a chat: open the URL that it prints'
+	@echo 'make test     install what is missing, build $(words $(TEST_PRESETS)) times and run every test;'
+	@echo '              TESTS=regex runs those whose names match, such as TESTS=asan.ws'
+	@echo 'make bench    build and measure'
+	@echo 'make install  build, and install the library, its headers and naru under PREFIX=$(PREFIX), DESTDIR respected'
+	@echo 'make lint     clang-tidy and cppcheck'
+	@echo 'make format   clang-format, in place'
+	@echo 'make fuzz     the fuzz targets for FUZZ_SECONDS=$(FUZZ_SECONDS) each; FUZZ=regex chooses'
+	@echo 'make deps     install what make test needs'
+	@echo 'make clean    remove build/'
+
+.PHONY: run
+run:
+	@tools/deps run
+	@$(MAKE) --no-print-directory build-release
+	@exec build/release/apps/naru/naru serve
+
+.PHONY: deps
+deps:
+	@tools/deps run test
+
+# One build directory a preset; cmake itself knows what is out of date.
+.PHONY: build-%
+build-%:
+	@cmake --preset $* -Wno-dev --log-level=WARNING
+	@cmake --build build/$* -j $(JOBS)
+
+# One ctest over all build directories, so that there is one summary.
+.PHONY: test
+test: deps
+	@for preset in $(TEST_PRESETS); do $(MAKE) --no-print-directory build-$$preset || exit 1; done
+	@mkdir -p build/all
+	@printf 'subdirs(../%s)\n' $(CTEST_PRESETS) > build/all/CTestTestfile.cmake
+	@cd build/all && ctest -j $(TEST_JOBS) --output-on-failure --timeout 120 --no-tests=error -R '$(TESTS)'
+
+# A build directory of its own: the seconds stay what they are in `make test`.
+FUZZ ?= .
+.PHONY: fuzz
+fuzz: deps
+	@cmake --preset fuzz -B build/fuzz-long -Wno-dev --log-level=WARNING -DNARU_FUZZ_SECONDS=$(FUZZ_SECONDS)
+	@cmake --build build/fuzz-long -j $(JOBS)
+	@cd build/fuzz-long && ctest -j $(TEST_JOBS) --output-on-failure --no-tests=error -R '$(FUZZ)'
+
+.PHONY: bench
+bench:
+	@tools/deps run
+	@$(MAKE) --no-print-directory build-release
+	@test -x bench/run || { echo 'make bench: bench/run is not there; nothing was measured' >&2; exit 1; }
+	@bench/run
+
+.PHONY: install
+install:
+	@tools/deps run
+	@cmake -S . -B build/install -G Ninja --log-level=WARNING -DCMAKE_BUILD_TYPE=RelWithDebInfo -DNARU_TESTS=OFF \
+		-DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	@cmake --build build/install -j $(JOBS)
+	@cmake --install build/install
+	@test -n '$(DESTDIR)' || test "$$(id -u)" -ne 0 || ldconfig
+
+.PHONY: lint
+lint: deps
+	@cmake --preset clang -Wno-dev --log-level=WARNING
+	@tools/lint
+
+# The public headers are laid out by hand: they are read as pages, and clang-format cannot set their tables.
+.PHONY: format
+format: deps
+	@find $(wildcard src apps examples tests fuzz bench) -name node_modules -prune -o -name '*.[ch]' -print0 \
+		| xargs -0 clang-format -i
+
+.PHONY: clean
+clean:
+	rm -rf build

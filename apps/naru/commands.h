@@ -1,0 +1,11 @@
+/* The commands of naru; main.c chooses one. */
+#ifndef NARU_APP_COMMANDS_H
+#define NARU_APP_COMMANDS_H
+
+#include "options.h"
+
+extern const cli_command connect_command;
+extern const cli_command serve_command;
+extern const cli_command echo_command;
+
+#endif

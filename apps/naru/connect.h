@@ -1,0 +1,47 @@
+/* naru connect: its settings, and one connection with a person or a program on this side of it. */
+#ifndef NARU_APP_CONNECT_H
+#define NARU_APP_CONNECT_H
+
+#include <naru/client.h>
+
+#include "options.h"
+
+/* How binary messages look on the way in and out. */
+typedef enum connect_form { FORM_PLAIN = 0, FORM_BASE64, FORM_HEX } connect_form;
+
+enum { WAIT_NONE = 0xffffffff };
+
+typedef struct connect_settings {
+    const char *url;
+    option_list headers;
+    option_list protocols;
+    const char *origin;
+    const char *unix_path;
+    const char *ca_file;
+    const char *certificate_file;
+    const char *key_file;
+    const char *server_name;
+    bool insecure;
+    bool deflate;
+    uint32_t ping_interval_ms; /* 0: never */
+    uint32_t timeout_ms;
+    bool binary;
+    bool whole;
+    bool base64;
+    bool hex;
+    bool raw;
+    uint32_t wait_ms; /* WAIT_NONE: not given */
+    uint64_t count;   /* 0: not given */
+    uint64_t close_code;
+    const char *close_reason;
+    uint64_t message_bytes_max;
+    bool quiet;
+    bool verbose;
+} connect_settings;
+
+connect_form connect_form_of(const connect_settings *settings);
+
+/* Connect, carry what stdin and the peer say, and answer the exit status. */
+int connect_run(const connect_settings *settings, const char *url, naru_tls *tls);
+
+#endif

@@ -1,0 +1,15 @@
+# Other people's code. docs/dependencies.md says what each is for; a room links only what it names in LIBS.
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares)
+pkg_check_modules(IDN2 REQUIRED IMPORTED_TARGET libidn2)
+if(NARU_APPS)
+  pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)
+endif()
+if(NARU_TESTS)
+  # One example stands on libuv's loop; without libuv it is left out.
+  pkg_check_modules(UV IMPORTED_TARGET libuv)
+endif()

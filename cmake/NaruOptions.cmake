@@ -1,0 +1,22 @@
+# What a person who builds naru may choose.
+option(NARU_WERROR "Warnings end the build (for naru's own developers; compilers to come may warn more)" OFF)
+option(NARU_TESTS "Build the tests, the examples and the replay of the fuzz corpus" ${PROJECT_IS_TOP_LEVEL})
+option(NARU_APPS "Build the naru command line" ON)
+option(NARU_HARDEN "Compile with every hardening flag that the compiler has" ON)
+option(NARU_FUZZ "Build the fuzz targets with libFuzzer (clang only), and nothing else" OFF)
+option(NARU_TEST_SYSTEM "Also register the tests of the whole: wire, interop, browser, packaging, house" OFF)
+set(NARU_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them: address,undefined or thread")
+set(NARU_FUZZ_SECONDS 20 CACHE STRING "How long ctest runs each fuzz target")
+set(NARU_TEST_PREFIX "" CACHE STRING "Comes before the name of each test; the presets give their own name")
+set(NARU_ROOMS base http ws io conn server client CACHE STRING "Which rooms of src/ to build")
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)

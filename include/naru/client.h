@@ -1,0 +1,118 @@
+/* <naru/client.h>: a WebSocket client with the shape and the exact rules of the WHATWG WebSocket, and what browsers
+ * leave out: fields of one's own, TLS options, pings, back-pressure, and the reason why a connection failed.
+ *
+ * Source: WHATWG WebSockets 3 and 4, RFC 6455 4.1. */
+#ifndef NARU_CLIENT_H
+#define NARU_CLIENT_H
+
+#include <naru/conn.h>
+#include <naru/http.h>
+#include <naru/tls.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct naru_client naru_client;
+
+typedef enum naru_ready_state {
+    NARU_CONNECTING = 0,
+    NARU_OPEN = 1,
+    NARU_CLOSING = 2,
+    NARU_CLOSED = 3
+} naru_ready_state;
+
+/* How far a connection came before it failed. */
+typedef enum naru_client_phase {
+    NARU_PHASE_URL = 0,
+    NARU_PHASE_NAME,      /* resolving the host */
+    NARU_PHASE_CONNECT,   /* TCP */
+    NARU_PHASE_TLS,
+    NARU_PHASE_HANDSHAKE, /* the HTTP exchange */
+    NARU_PHASE_OPEN
+} naru_client_phase;
+
+/* Why it failed, for people and for programs.
+ * shapes    system_error: errno of the last attempt, 0 none. text: one sentence with the detail (the address, the
+ *           certificate's fault, the rule that was broken). http_status, head, body: of an answer other than 101; body is
+ *           its first 4 KiB at most; head NULL when none came.
+ * lifetime  until the callback returns. */
+typedef struct naru_client_failure {
+    naru_client_phase phase;
+    naru_status status;
+    int system_error;
+    int http_status;
+    const char *text;
+    const naru_http_head *head;
+    naru_span body;
+    naru_fault fault;
+} naru_client_failure;
+
+/* The events of the WHATWG interface, in its order: open, messages, then error only if it failed, then close, exactly once.
+ * None runs inside a call on the client. The client may be freed in on_close. Any may be NULL. */
+typedef struct naru_client_handler {
+    void (*on_open)(naru_client *client, void *user);
+    void (*on_message)(naru_client *client, naru_ws_kind kind, naru_span data, void *user);
+    void (*on_part)(naru_client *client, const naru_ws_event *part, void *user); /* NARU_WS_CHUNKS, NARU_WS_FRAMES */
+    void (*on_ping)(naru_client *client, naru_span data, void *user);
+    void (*on_pong)(naru_client *client, naru_span data, int32_t rtt_ms, void *user);
+    void (*on_drain)(naru_client *client, void *user);
+    void (*on_error)(naru_client *client, const naru_client_failure *failure, void *user);
+    void (*on_close)(naru_client *client, const naru_close_info *info, void *user);
+} naru_client_handler;
+
+/* 0 and NULL mean the default that is named. Everything is copied or referenced before naru_client_open returns. */
+typedef struct naru_client_options {
+    naru_conn_options conn;          /* conn.ws.message_bytes_max is 64 MiB here, queue_bytes_max unlimited with
+                                        NARU_QUEUE_REFUSE, as browsers buffer without bound */
+    const char *base_url;            /* what a relative URL is resolved against; none: relative URLs fail */
+    const char *const *protocols;    /* offered, in this order */
+    size_t protocols_count;
+    const naru_http_field *fields;   /* added to the request; not those that naru writes itself */
+    size_t fields_count;
+    const char *origin;              /* the Origin field; none */
+    const char *address;             /* connect there instead of the URL's host: "unix:PATH" or "HOST:PORT" */
+    naru_tls *tls;                   /* for wss; NULL: check against the system's authorities */
+    uint32_t handshake_timeout_ms;   /* names, TCP, TLS and HTTP together; 30000; NARU_NEVER */
+    bool allow_bad_ports;            /* do not refuse the ports that browsers refuse */
+} naru_client_options;
+
+/* new WebSocket(url, protocols): checks its arguments, then connects in the background.
+ *
+ * shapes    url: ws, wss, http or https; no fragment. A user name and password in it become Basic authorization.
+ *           options NULL: the defaults. handler is copied.
+ * errors    NARU_ERR_ARGUMENT, where the interface throws SyntaxError: bad URL, other scheme, a fragment, a protocol that is
+ *           no token or is there twice (without case); reason_out (may be NULL) says which, static. NARU_ERR_MEMORY. A
+ *           refused port or anything later is no error of this call but an on_error and on_close. */
+NARU_API NARU_MUST_USE naru_status naru_client_open(naru_loop *loop, const char *url, const naru_client_options *options,
+                                                    const naru_client_handler *handler, void *user,
+                                                    naru_client **client_out, const char **reason_out);
+/* Aborts if it is not closed yet; no callback comes any more. NULL is fine; in any callback of its own too. */
+NARU_API void naru_client_free(naru_client *client);
+
+/* send(data). errors NARU_ERR_STATE: still connecting (InvalidStateError). NARU_END: closing or closed: nothing was sent, and
+ * buffered bytes grow all the same, as the interface says. NARU_FULL, NARU_ERR_UTF8, NARU_ERR_TOO_BIG, NARU_ERR_MEMORY as
+ * naru_conn_send. shapes flags as naru_ws_send. */
+NARU_API naru_status naru_client_send(naru_client *client, naru_ws_kind kind, naru_span data, unsigned flags);
+NARU_API naru_status naru_client_send_part(naru_client *client, naru_ws_kind kind, naru_span data, bool last, unsigned flags);
+NARU_API naru_status naru_client_ping(naru_client *client, naru_span data);
+/* close(code, reason). shapes code: 1000, 3000 to 4999; 0: no code and no reason (the peer sees 1005). reason: UTF-8, at most
+ * 123 bytes. errors NARU_ERR_ARGUMENT: the code (InvalidAccessError) or a longer reason (SyntaxError), also when closed
+ * already. While connecting: fails the connection. */
+NARU_API naru_status naru_client_close(naru_client *client, uint16_t code, naru_span reason);
+NARU_API void naru_client_abort(naru_client *client); /* end it now; on_error and on_close follow */
+NARU_API void naru_client_pause(naru_client *client);
+NARU_API void naru_client_resume(naru_client *client);
+
+NARU_API naru_ready_state naru_client_state(const naru_client *client);
+/* bufferedAmount: payload bytes queued and not yet given to the network, without framing; it is never reset. */
+NARU_API uint64_t naru_client_buffered_bytes(const naru_client *client);
+NARU_API naru_span naru_client_url(const naru_client *client);        /* serialised, with ws or wss */
+NARU_API naru_span naru_client_protocol(const naru_client *client);   /* empty before open or when none was chosen */
+NARU_API naru_span naru_client_extensions(const naru_client *client); /* as the server answered */
+NARU_API const naru_http_head *naru_client_response(const naru_client *client); /* the 101; NULL before open */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

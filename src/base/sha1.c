@@ -1,0 +1,95 @@
+/* SHA-1 of bytes that are all there. Not for: secrets or signatures. Source: RFC 3174. */
+#include "sha1.h"
+
+#include <string.h>
+
+enum { BLOCK_BYTES = 64, LENGTH_AT = 56 };
+
+static uint32_t rotate(uint32_t x, unsigned bits)
+{
+    return x << bits | x >> (32 - bits);
+}
+
+static uint32_t load_be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* 3174 6.1 b: the 16 words of a block become 80. */
+static void schedule(uint32_t w[80], const uint8_t block[BLOCK_BYTES])
+{
+    for (size_t t = 0; t < 16; t++) {
+        w[t] = load_be32(block + 4 * t);
+    }
+    for (size_t t = 16; t < 80; t++) {
+        w[t] = rotate(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
+    }
+}
+
+/* 3174 5: the function and the constant of step t, added. */
+static uint32_t mix(size_t t, uint32_t b, uint32_t c, uint32_t d)
+{
+    if (t < 20) {
+        return ((b & c) | (~b & d)) + 0x5a827999U;
+    }
+    if (t < 40) {
+        return (b ^ c ^ d) + 0x6ed9eba1U;
+    }
+    if (t < 60) {
+        return ((b & c) | (b & d) | (c & d)) + 0x8f1bbcdcU;
+    }
+    return (b ^ c ^ d) + 0xca62c1d6U;
+}
+
+static void take_block(uint32_t h[5], const uint8_t block[BLOCK_BYTES])
+{
+    uint32_t w[80];
+    schedule(w, block);
+    uint32_t a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
+    for (size_t t = 0; t < 80; t++) {
+        uint32_t next = rotate(a, 5) + mix(t, b, c, d) + e + w[t];
+        e = d;
+        d = c;
+        c = rotate(b, 30);
+        b = a;
+        a = next;
+    }
+    h[0] += a;
+    h[1] += b;
+    h[2] += c;
+    h[3] += d;
+    h[4] += e;
+}
+
+/* 3174 4: one bit set, zeros, and the length in bits; one block, or two when the length no longer fits. */
+static void take_tail(uint32_t h[5], naru_span tail, uint64_t text_bytes)
+{
+    uint8_t last[2 * BLOCK_BYTES] = {0};
+    if (tail.size > 0) {
+        memcpy(last, tail.data, tail.size);
+    }
+    last[tail.size] = 0x80;
+    size_t size = tail.size < LENGTH_AT ? BLOCK_BYTES : 2 * BLOCK_BYTES;
+    uint64_t bits = text_bytes * 8;
+    for (size_t i = 1; i <= 8; i++, bits >>= 8) {
+        last[size - i] = (uint8_t)bits;
+    }
+    for (size_t at = 0; at < size; at += BLOCK_BYTES) {
+        take_block(h, last + at);
+    }
+}
+
+void naru__sha1(naru_span text, uint8_t digest_out[20])
+{
+    uint32_t h[5] = {0x67452301U, 0xefcdab89U, 0x98badcfeU, 0x10325476U, 0xc3d2e1f0U};
+    naru_span rest = text;
+    while (rest.size >= BLOCK_BYTES) {
+        take_block(h, rest.data);
+        rest.data += BLOCK_BYTES;
+        rest.size -= BLOCK_BYTES;
+    }
+    take_tail(h, rest, text.size);
+    for (size_t i = 0; i < 20; i++) {
+        digest_out[i] = (uint8_t)(h[i / 4] >> (24 - 8 * (i % 4)));
+    }
+}

@@ -1,0 +1,21 @@
+/* UTF-8 that arrives in pieces, refused at its first bad byte. Source: RFC 3629 4; RFC 6455 8.1. */
+#ifndef NARU_BASE_UTF8_H
+#define NARU_BASE_UTF8_H
+
+#include <naru/base.h>
+
+/* How far into a character the text so far has come. All zero is the start of a text. */
+typedef struct naru__utf8 {
+    uint32_t state;
+} naru__utf8;
+
+/* Take the next piece. true: good so far. false: the byte at piece[*bad_offset_out] cannot follow (bad_offset_out may be
+ * NULL); the state is then spent. Linear, the fast way over ASCII and long runs. */
+bool naru__utf8_feed(naru__utf8 *utf8, naru_span piece, size_t *bad_offset_out);
+/* Does the text end at a character's end? */
+static inline bool naru__utf8_complete(const naru__utf8 *utf8)
+{
+    return utf8->state == 0;
+}
+
+#endif

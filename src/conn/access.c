@@ -1,0 +1,43 @@
+/* Questions to a connection. */
+#include "conn/inside.h"
+
+naru_ws_state naru_conn_state(const naru_conn *conn)
+{
+    return conn->phase >= NARU__CONN_ENDING && conn->ws.state != NARU_WS_CLOSED ? NARU_WS_FAILED
+                                                                               : naru_ws_get_state(&conn->ws);
+}
+
+uint64_t naru_conn_queued_bytes(const naru_conn *conn)
+{
+    return conn->phase == NARU__CONN_GONE ? 0 : naru__buf_size(&conn->stream->out);
+}
+
+naru_span naru_conn_protocol(const naru_conn *conn)
+{
+    return (naru_span){(const uint8_t *)(conn + 1), conn->protocol_bytes};
+}
+
+bool naru_conn_compressed(const naru_conn *conn)
+{
+    return conn->compressed;
+}
+
+naru_loop *naru_conn_loop(const naru_conn *conn)
+{
+    return conn->stream->loop;
+}
+
+void naru_conn_set_user(naru_conn *conn, void *user)
+{
+    conn->user = user;
+}
+
+void *naru_conn_user(const naru_conn *conn)
+{
+    return conn->user;
+}
+
+void naru_conn_peer(const naru_conn *conn, char *out, size_t out_bytes)
+{
+    naru__stream_peer(conn->stream, out, out_bytes);
+}

@@ -1,0 +1,221 @@
+/* How a connection ends, and its one timer.
+ *
+ *  closing handshake through, or the session failed: flush, FIN, drop what comes until the peer's end (LINGER): a socket
+ *  closed with unread input resets, and its own Close frame is lost. Stream broken, silence, abort: at once.
+ *  Source: RFC 6455 7.1. */
+#include "conn/inside.h"
+
+void naru__conn_timer_now(naru_conn *conn)
+{
+    naru_loop *loop = conn->stream->loop;
+    naru__loop_timer_start(loop, &conn->timer, naru_loop_now_ms(loop));
+}
+
+static uint64_t next_deadline_ms(const naru_conn *conn)
+{
+    if (conn->phase == NARU__CONN_LINGER) {
+        return conn->timer.timer.at_ms;
+    }
+    /* A paused connection cannot hear the peer, so its silence means nothing; a Close still has its time. */
+    bool deaf = conn->paused && conn->ws.state == NARU_WS_OPEN;
+    return deaf ? UINT64_MAX : naru_ws_deadline_ms(&conn->ws);
+}
+
+/* Only ever moved nearer here: a timer that fires too early looks again. */
+static void set_timer(naru_conn *conn)
+{
+    uint64_t at_ms = next_deadline_ms(conn);
+    bool running = naru__timer_running(&conn->timer.timer);
+    if (at_ms != UINT64_MAX && (!running || at_ms < conn->timer.timer.at_ms)) {
+        naru__loop_timer_start(conn->stream->loop, &conn->timer, at_ms);
+    }
+}
+
+static void linger(naru_conn *conn)
+{
+    naru__stream *stream = conn->stream;
+    conn->phase = NARU__CONN_LINGER;
+    if (conn->paused) {
+        conn->paused = false;
+        naru__stream_resume(stream);
+    }
+    /* 6455 7.1.1: the server ends the TCP connection first, so that the client's port is not left in TIME_WAIT. */
+    if (conn->ws.role == NARU_WS_SERVER || conn->ws.state == NARU_WS_FAILED) {
+        naru__stream_shutdown(stream);
+    }
+    uint64_t at_ms = naru_loop_now_ms(stream->loop) + conn->options->ws.close_timeout_ms;
+    naru__loop_timer_start(stream->loop, &conn->timer, at_ms);
+}
+
+/* Is there anybody left who could read a Close? */
+static bool peer_is_silent(const naru_conn *conn)
+{
+    const naru_fault *fault = naru_ws_fault(&conn->ws);
+    return fault->close_code == 1006 || fault->close_code == 0;
+}
+
+void naru__conn_settle(naru_conn *conn)
+{
+    if (conn->phase != NARU__CONN_OPEN) {
+        return;
+    }
+    if (naru__buf_size(&conn->stream->out) > 0) {
+        naru__stream_flush_later(conn->stream);
+    }
+    if (conn->ws.state < NARU_WS_CLOSED) {
+        set_timer(conn);
+    } else if (conn->ws.state == NARU_WS_FAILED && peer_is_silent(conn)) {
+        naru__conn_doom(conn, naru_ws_fault(&conn->ws)->status);
+    } else {
+        linger(conn);
+    }
+}
+
+void naru__conn_doom(naru_conn *conn, naru_status why)
+{
+    if (conn->phase >= NARU__CONN_ENDING) {
+        return;
+    }
+    conn->end_status = (int8_t)why;
+    conn->phase = NARU__CONN_ENDING;
+    naru__conn_timer_now(conn);
+}
+
+static naru_fault why_it_ended(const naru_conn *conn)
+{
+    naru_fault fault = *naru_ws_fault(&conn->ws);
+    bool slow = conn->end_status == NARU_ERR_TOO_BIG; /* whatever came of its Close, this was the reason */
+    if (slow) {
+        return (naru_fault){.status = NARU_ERR_TOO_BIG, .close_code = 1013, .rule = "queue_bytes_max",
+                            .text = "the peer reads too slowly and its queue is full"};
+    }
+    if (fault.status == NARU_OK && conn->ws.state != NARU_WS_CLOSED) {
+        naru_status status = conn->end_status < 0 ? (naru_status)conn->end_status : NARU_ERR_CLOSED;
+        fault = (naru_fault){.status = status, .close_code = 1006, .rule = "6455 7.1.5",
+                             .text = naru_status_text(status)};
+    }
+    return fault;
+}
+
+static naru_close_info close_info(const naru_conn *conn)
+{
+    uint16_t code = naru_ws_close_code(&conn->ws);
+    naru_close_info info = {
+        .code = code ? code : 1006,
+        .clean = conn->ws.state == NARU_WS_CLOSED,
+        .fault = why_it_ended(conn),
+    };
+    if (conn->cold) {
+        info.reason = (naru_span){conn->cold->reason, conn->cold->reason_bytes};
+        info.dropped = conn->cold->dropped;
+    }
+    return info;
+}
+
+void naru__conn_finish(naru_conn *conn)
+{
+    naru__stream *stream = conn->stream;
+    naru_loop *loop = stream->loop;
+    bool opened = conn->phase > NARU__CONN_NEW;
+    bool reset = conn->phase == NARU__CONN_ENDING;
+    naru_close_info info = close_info(conn);
+    conn->phase = NARU__CONN_GONE;
+    naru__loop_timer_stop(loop, &conn->timer);
+    if (opened && conn->handler->on_close) {
+        conn->handler->on_close(conn, &info, conn->user);
+    }
+    if (conn->owner_calls && conn->owner_calls->on_gone) {
+        conn->owner_calls->on_gone(conn, &info);
+    }
+    if (reset) {
+        naru__stream_abort(stream);
+    } else {
+        naru__stream_close(stream);
+    }
+    naru__conn_cold_free(conn);
+    naru__ws_deinit(&conn->ws);
+    naru__loop_free_later(loop, conn, sizeof *conn + conn->protocol_bytes);
+}
+
+static void on_end(naru__stream *stream, naru_status why)
+{
+    naru_conn *conn = stream->owner;
+    if (why < 0) {
+        conn->end_status = (int8_t)why;
+    }
+    (void)naru_ws_end(&conn->ws); /* the session's state tells it all */
+    naru__conn_finish(conn);
+}
+
+static void on_drain(naru__stream *stream)
+{
+    naru_conn *conn = stream->owner;
+    if (!conn->over_high || conn->phase != NARU__CONN_OPEN) {
+        return;
+    }
+    conn->over_high = false;
+    if (conn->handler->on_drain) {
+        conn->handler->on_drain(conn, conn->user);
+    }
+    naru__conn_settle(conn);
+}
+
+const naru__stream_handler naru__conn_stream_handler = {
+    .on_data = naru__conn_on_data,
+    .on_end = on_end,
+    .on_drain = on_drain,
+};
+
+static void resume(naru_conn *conn)
+{
+    conn->resume_due = false;
+    conn->paused = false;
+    conn->ws.heard_ms = naru_loop_now_ms(conn->stream->loop); /* silence counts from here */
+    naru__conn_take_held(conn);
+    if (!conn->paused && conn->phase == NARU__CONN_OPEN) {
+        naru__stream_resume(conn->stream);
+    }
+}
+
+static void tick(naru_conn *conn)
+{
+    bool deaf = conn->paused && conn->ws.state == NARU_WS_OPEN;
+    if (deaf || naru_ws_deadline_ms(&conn->ws) > naru_loop_now_ms(conn->stream->loop)) {
+        return;
+    }
+    naru_ws_turn turn = naru__conn_turn(conn);
+    naru_status status = naru_ws_tick(&conn->ws, &turn);
+    (void)status; /* a failure is in the session's state, which settle reads */
+}
+
+void naru__conn_on_timer(naru__loop_timer *timer)
+{
+    naru_conn *conn = (naru_conn *)(void *)((char *)timer - offsetof(naru_conn, timer));
+    if (conn->phase >= NARU__CONN_LINGER) {
+        naru__conn_finish(conn);
+        return;
+    }
+    if (conn->resume_due) {
+        resume(conn);
+    }
+    if (conn->phase == NARU__CONN_OPEN) {
+        tick(conn);
+        naru__conn_settle(conn);
+    }
+}
+
+naru_status naru_conn_close(naru_conn *conn, uint16_t code, naru_span reason)
+{
+    if (conn->phase > NARU__CONN_OPEN || conn->ws.state != NARU_WS_OPEN) {
+        return NARU_OK;
+    }
+    naru_ws_turn turn = naru__conn_turn(conn);
+    naru_status status = naru_ws_close(&conn->ws, code, reason, &turn);
+    naru__conn_settle(conn);
+    return status;
+}
+
+void naru_conn_abort(naru_conn *conn)
+{
+    naru__conn_doom(conn, NARU_ERR_CLOSED);
+}

@@ -1,0 +1,58 @@
+/* The connection's inside, for server/ and client/: how one is made from a stream whose handshake is through.
+ *
+ *  stream --on_data--> conn --naru_ws_next--> events --> the application's handler
+ *  application --naru_conn_send--> queue policy --> naru_ws_send --> stream.out --end of turn--> the peer */
+#ifndef NARU_CONN_CONN_H
+#define NARU_CONN_CONN_H
+
+#include "io/stream.h"
+#include "ws/session.h"
+#include <naru/conn.h>
+
+/* What the owner (a server, a client) wants to know. */
+typedef struct naru__conn_owner {
+    /* After on_close: the last thing that is heard of conn, which is freed at the end of the turn. The info is on_close's. */
+    void (*on_gone)(naru_conn *conn, const naru_close_info *info);
+} naru__conn_owner;
+
+typedef struct naru__conn_cold naru__conn_cold; /* what only a paused, marked or closing connection needs */
+
+struct naru_conn {
+    naru_ws ws;
+    naru__stream *stream; /* NULL once it is gone */
+    const naru_conn_options *options;
+    const naru_conn_handler *handler;
+    const naru__conn_owner *owner_calls;
+    void *owner;
+    void *user;
+    naru__conn_cold *cold;
+    naru__loop_timer timer;
+    naru_conn *next, **link; /* the owner's list of them; for the owner alone */
+    uint16_t protocol_bytes; /* of the subprotocol, which stands behind the struct */
+    uint8_t phase;
+    int8_t end_status; /* why it ends, where the session itself has no fault */
+    bool paused : 1;
+    bool resume_due : 1; /* resumed, and held bytes wait for the timer */
+    bool compressed : 1;
+    bool over_high : 1; /* a send answered NARU_FULL: on_drain is owed */
+};
+
+/* Check and complete options in place. errors NARU_ERR_ARGUMENT */
+NARU_MUST_USE naru_status naru__conn_options_fill(naru_conn_options *options);
+
+/* Make a connection over a stream whose HTTP exchange is through (the 101 may still wait in stream->out). It takes the
+ * stream over, handler and all.
+ *
+ * shapes    options: filled; it and handler are borrowed for the connection's life. protocol is copied.
+ * errors    NULL: no memory; the stream is untouched. */
+naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_conn_options *options,
+                          const naru_ws_deflate *deflate, naru_span protocol, const naru_conn_handler *handler, void *user,
+                          const naru__conn_owner *owner_calls, void *owner);
+/* Begin: on_open runs here, then the bytes that came right behind the handshake. Once, from the loop's own callbacks, not
+ * inside a call of the application. The connection may be gone when it returns. */
+void naru__conn_start(naru_conn *conn, uint8_t *bytes, size_t size);
+/* End it at once without a word to the application but on_close with 1006, here and now, on_gone included. For an owner that
+ * goes away. */
+void naru__conn_destroy(naru_conn *conn);
+
+#endif

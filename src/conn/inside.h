@@ -1,0 +1,64 @@
+/* What the files of conn/ share among themselves. */
+#ifndef NARU_CONN_INSIDE_H
+#define NARU_CONN_INSIDE_H
+
+#include "base/buf.h"
+#include "conn/conn.h"
+
+/* The states of a connection, in the order it passes them; it may skip but never goes back. */
+enum {
+    NARU__CONN_NEW = 0, /* on_open has not run */
+    NARU__CONN_OPEN,    /* the session works: open, or in its closing handshake */
+    NARU__CONN_LINGER,  /* all is said: our side is shut, what comes is dropped until the peer's end or a timeout */
+    NARU__CONN_ENDING,  /* aborted: the timer is about to finish it */
+    NARU__CONN_GONE     /* on_close has run */
+};
+
+/* Where one whole queued message lies: in bytes of the stream as naru__stream.sent counts them, plus all that was dropped
+ * before it, so that dropping moves no mark. */
+typedef struct naru__conn_mark {
+    uint64_t begin, end;
+} naru__conn_mark;
+
+struct naru__conn_cold {
+    naru_buf held;          /* bytes of the peer that came before or during a pause */
+    naru__conn_mark *marks; /* of NARU_QUEUE_DROP_OLDEST, oldest first */
+    size_t marks_first, marks_end, marks_capacity;
+    uint64_t dropped, dropped_bytes;
+    uint8_t reason_bytes;   /* of the peer's Close */
+    uint8_t reason[123];
+};
+
+/* The cold part, made on first need. NULL: no memory. */
+naru__conn_cold *naru__conn_cold_get(naru_conn *conn);
+void naru__conn_cold_free(naru_conn *conn);
+
+naru_ws_turn naru__conn_turn(naru_conn *conn);
+
+extern const naru__stream_handler naru__conn_stream_handler;
+void naru__conn_on_data(naru__stream *stream, uint8_t *bytes, size_t size);
+/* Hand the session what there is, and its events to the application; what a pause leaves over stays in `in`. */
+void naru__conn_take(naru_conn *conn, naru_input *in);
+void naru__conn_take_held(naru_conn *conn);
+/* Keep bytes for after the pause. */
+void naru__conn_hold(naru_conn *conn, naru_span bytes);
+
+/* After anything that may have changed the session: send what it wrote, begin the end if it is through, set the timer. */
+void naru__conn_settle(naru_conn *conn);
+/* The end, here and now: on_close, on_gone, and the memory goes at the end of the turn. */
+void naru__conn_finish(naru_conn *conn);
+/* Die at the next turn of the timer, saying nothing to the peer any more. */
+void naru__conn_doom(naru_conn *conn, naru_status why);
+void naru__conn_on_timer(naru__loop_timer *timer);
+void naru__conn_timer_now(naru_conn *conn);
+
+/* May `bytes` more be queued? NARU_OK after the policy has made room, or the policy's answer. */
+NARU_MUST_USE naru_status naru__conn_queue_admit(naru_conn *conn, size_t bytes);
+/* Remember the message that was queued since `begin`. */
+void naru__conn_queue_mark(naru_conn *conn, uint64_t begin);
+static inline uint64_t naru__conn_queue_end(const naru_conn *conn)
+{
+    return conn->stream->sent + naru__buf_size(&conn->stream->out);
+}
+
+#endif

@@ -1,0 +1,133 @@
+/* From bytes to the application's callbacks. Not for: the protocol, which is ws/'s. */
+#include "conn/inside.h"
+
+static void deliver_message(naru_conn *conn, const naru_ws_event *event)
+{
+    const naru_conn_handler *handler = conn->handler;
+    if (conn->options->ws.delivery != NARU_WS_MESSAGES) {
+        if (handler->on_part) {
+            handler->on_part(conn, event, conn->user);
+        }
+    } else if (handler->on_message) {
+        handler->on_message(conn, event->kind, event->data, conn->user);
+    }
+}
+
+/* on_close gives the reason to the application after the bytes it came in are gone. */
+static void keep_reason(naru_conn *conn, naru_span reason)
+{
+    naru__conn_cold *cold = reason.size > 0 ? naru__conn_cold_get(conn) : NULL;
+    if (!cold) {
+        return;
+    }
+    cold->reason_bytes = (uint8_t)reason.size;
+    for (size_t i = 0; i < reason.size; i++) {
+        cold->reason[i] = reason.data[i];
+    }
+}
+
+static void deliver(naru_conn *conn, const naru_ws_event *event)
+{
+    const naru_conn_handler *handler = conn->handler;
+    switch (event->type) {
+    case NARU_WS_EVENT_MESSAGE:
+        deliver_message(conn, event);
+        return;
+    case NARU_WS_EVENT_PING:
+        if (handler->on_ping) {
+            handler->on_ping(conn, event->data, conn->user);
+        }
+        return;
+    case NARU_WS_EVENT_PONG:
+        if (handler->on_pong) {
+            handler->on_pong(conn, event->data, event->rtt_ms, conn->user);
+        }
+        return;
+    case NARU_WS_EVENT_CLOSE:
+        keep_reason(conn, event->data);
+        return;
+    }
+}
+
+void naru__conn_take(naru_conn *conn, naru_input *in)
+{
+    naru_ws_event event;
+    while (conn->phase == NARU__CONN_OPEN && !conn->paused) {
+        naru_ws_turn turn = naru__conn_turn(conn);
+        if (naru_ws_next(&conn->ws, in, &turn, &event) != NARU_OK) {
+            return; /* all taken, or the session has ended: naru__conn_settle looks */
+        }
+        deliver(conn, &event);
+    }
+}
+
+void naru__conn_hold(naru_conn *conn, naru_span bytes)
+{
+    naru__conn_cold *cold = naru__conn_cold_get(conn);
+    if (!cold || naru_buf_append(&cold->held, bytes) != NARU_OK) {
+        naru__conn_doom(conn, NARU_ERR_MEMORY);
+    }
+}
+
+static bool holds(const naru_conn *conn)
+{
+    return conn->cold && naru__buf_size(&conn->cold->held) > 0;
+}
+
+void naru__conn_on_data(naru__stream *stream, uint8_t *bytes, size_t size)
+{
+    naru_conn *conn = stream->owner;
+    if (conn->phase > NARU__CONN_OPEN) {
+        return;
+    }
+    if (conn->phase == NARU__CONN_NEW) {
+        naru__conn_hold(conn, (naru_span){bytes, size});
+        return;
+    }
+    naru_input in = {bytes, size};
+    if (!holds(conn)) {
+        naru__conn_take(conn, &in);
+    }
+    if (conn->phase == NARU__CONN_OPEN && in.size > 0 && conn->ws.state < NARU_WS_CLOSED) {
+        naru__conn_hold(conn, (naru_span){in.data, in.size});
+    }
+    naru__conn_settle(conn);
+}
+
+void naru__conn_take_held(naru_conn *conn)
+{
+    if (!holds(conn)) {
+        return;
+    }
+    naru_buf *held = &conn->cold->held;
+    naru_input in = {held->data + held->begin, naru__buf_size(held)};
+    size_t before = in.size;
+    naru__conn_take(conn, &in);
+    if (conn->phase == NARU__CONN_GONE) {
+        return;
+    }
+    naru_buf_take(held, before - in.size);
+    if (!holds(conn)) {
+        naru_buf_deinit(held);
+    }
+}
+
+void naru_conn_pause(naru_conn *conn)
+{
+    conn->resume_due = false;
+    if (conn->paused || conn->phase > NARU__CONN_OPEN) {
+        return;
+    }
+    conn->paused = true;
+    naru__stream_pause(conn->stream);
+}
+
+/* The callbacks for held bytes must not run inside this call, so the timer does it. */
+void naru_conn_resume(naru_conn *conn)
+{
+    if (!conn->paused || conn->phase > NARU__CONN_OPEN) {
+        return;
+    }
+    conn->resume_due = true;
+    naru__conn_timer_now(conn);
+}

@@ -1,0 +1,114 @@
+/* From the application to the queue. Not for: the policy of a full queue (queue.c). */
+#include "conn/inside.h"
+
+/* From here up a payload is worth a system call of its own instead of a copy into the queue. */
+enum { WRITE_THROUGH_BYTES_MIN = 16 << 10 };
+
+static bool may_send(const naru_conn *conn)
+{
+    return conn->phase <= NARU__CONN_OPEN && conn->ws.state == NARU_WS_OPEN;
+}
+
+/* NARU_FULL owes the application an on_drain, also when this turn's flush takes everything. */
+static naru_status answer(naru_conn *conn)
+{
+    const naru_conn_options *options = conn->options;
+    naru__conn_settle(conn);
+    if (naru__buf_size(&conn->stream->out) <= options->queue_high_bytes) {
+        return NARU_OK;
+    }
+    if (!conn->over_high) {
+        conn->over_high = true;
+        naru__stream_want_drain(conn->stream, (uint32_t)options->queue_low_bytes);
+    }
+    return NARU_FULL;
+}
+
+static bool goes_through(const naru_conn *conn, naru_span data)
+{
+    return data.size >= WRITE_THROUGH_BYTES_MIN && conn->ws.role == NARU_WS_SERVER && !conn->compressed;
+}
+
+/* Head into the queue, payload from where it lies. */
+static naru_status send_through(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
+{
+    if (kind == NARU_WS_TEXT && !(flags & NARU_WS_VALID) && !naru_utf8_valid(data)) {
+        return NARU_ERR_UTF8;
+    }
+    naru_ws_turn turn = naru__conn_turn(conn);
+    naru_status status = naru_ws_send_head(&conn->ws, kind, data.size, &turn);
+    if (status != NARU_OK) {
+        return status;
+    }
+    status = naru__stream_write_through(conn->stream, data);
+    if (status != NARU_OK) {
+        naru__conn_doom(conn, status); /* a head without its payload cannot be mended */
+    }
+    return status;
+}
+
+static naru_status send_queued(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
+{
+    uint64_t begin = naru__conn_queue_end(conn);
+    naru_ws_turn turn = naru__conn_turn(conn);
+    naru_status status = naru_ws_send(&conn->ws, kind, data, flags, &turn);
+    if (status == NARU_OK && conn->options->queue_policy == NARU_QUEUE_DROP_OLDEST) {
+        naru__conn_queue_mark(conn, begin);
+    }
+    return status;
+}
+
+naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
+{
+    if (!may_send(conn)) {
+        return NARU_ERR_STATE;
+    }
+    naru_status status = naru__conn_queue_admit(conn, data.size);
+    if (status != NARU_OK) {
+        return status;
+    }
+    status = goes_through(conn, data) ? send_through(conn, kind, data, flags) : send_queued(conn, kind, data, flags);
+    naru_status full = answer(conn);
+    return status == NARU_OK ? full : status;
+}
+
+naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span data, bool last, unsigned flags)
+{
+    if (!may_send(conn)) {
+        return NARU_ERR_STATE;
+    }
+    naru_status status = naru__conn_queue_admit(conn, data.size);
+    if (status != NARU_OK) {
+        return status;
+    }
+    naru_ws_turn turn = naru__conn_turn(conn);
+    status = naru_ws_send_part(&conn->ws, kind, data, last, flags, &turn);
+    naru_status full = answer(conn);
+    return status == NARU_OK ? full : status;
+}
+
+static naru_status send_control(naru_conn *conn, naru_span data,
+                                naru_status (*write)(naru_ws *ws, naru_span data, const naru_ws_turn *turn))
+{
+    if (!may_send(conn)) {
+        return NARU_ERR_STATE;
+    }
+    naru_status status = naru__conn_queue_admit(conn, data.size);
+    if (status != NARU_OK) {
+        return status;
+    }
+    naru_ws_turn turn = naru__conn_turn(conn);
+    status = write(&conn->ws, data, &turn);
+    naru__conn_settle(conn);
+    return status;
+}
+
+naru_status naru_conn_ping(naru_conn *conn, naru_span data)
+{
+    return send_control(conn, data, naru_ws_ping);
+}
+
+naru_status naru_conn_pong(naru_conn *conn, naru_span data)
+{
+    return send_control(conn, data, naru_ws_pong);
+}

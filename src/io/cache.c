@@ -1,0 +1,120 @@
+/* Size classes over another allocator. Since every free tells the size, a block carries no header, and the class it came
+ * from is computed again.
+ *
+ * Not for: several threads. Source: none. */
+#include "io/cache.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { PASSES_THROUGH = NARU__CACHE_CLASSES };
+
+/* shapes bytes: at least 1. */
+static size_t class_of(size_t bytes)
+{
+    if (bytes <= NARU__CACHE_SMALL_MAX) {
+        return (bytes - 1) / NARU__CACHE_STEP;
+    }
+    if (bytes > NARU__CACHE_BLOCK_MAX) {
+        return PASSES_THROUGH;
+    }
+    /* The two bits below the highest one tell the quarter of the doubling. */
+    unsigned log2 = 63 - (unsigned)__builtin_clzll(bytes - 1);
+    size_t quarter = ((bytes - 1) >> (log2 - 2)) & 3;
+    return NARU__CACHE_SMALL_MAX / NARU__CACHE_STEP + (size_t)(log2 - 10) * 4 + quarter;
+}
+
+static size_t bytes_of(size_t index)
+{
+    size_t small = NARU__CACHE_SMALL_MAX / NARU__CACHE_STEP;
+    if (index < small) {
+        return (index + 1) * NARU__CACHE_STEP;
+    }
+    size_t above = index - small;
+    return (5 + above % 4) << (8 + above / 4);
+}
+
+static void *take(naru__cache *cache, size_t bytes)
+{
+    size_t index = class_of(bytes);
+    if (index == PASSES_THROUGH) {
+        return naru__alloc(cache->below, bytes);
+    }
+    void *block = cache->kept[index];
+    if (!block) {
+        return naru__alloc(cache->below, bytes_of(index));
+    }
+    memcpy(&cache->kept[index], block, sizeof(void *));
+    cache->kept_bytes -= bytes_of(index);
+    return block;
+}
+
+static void give(naru__cache *cache, void *block, size_t bytes)
+{
+    size_t index = class_of(bytes);
+    if (index == PASSES_THROUGH) {
+        naru__free(cache->below, block, bytes);
+        return;
+    }
+    size_t block_bytes = bytes_of(index);
+    if (block_bytes > cache->kept_bytes_max - cache->kept_bytes) {
+        naru__free(cache->below, block, block_bytes);
+        return;
+    }
+    memcpy(block, &cache->kept[index], sizeof(void *));
+    cache->kept[index] = block;
+    cache->kept_bytes += block_bytes;
+}
+
+static void *move(naru__cache *cache, void *block, size_t old_bytes, size_t new_bytes)
+{
+    size_t old_class = class_of(old_bytes);
+    size_t new_class = class_of(new_bytes);
+    if (old_class == PASSES_THROUGH && new_class == PASSES_THROUGH) {
+        return cache->below->resize(cache->below->user, block, old_bytes, new_bytes);
+    }
+    if (old_class == new_class) {
+        return block;
+    }
+    void *moved = take(cache, new_bytes);
+    if (moved) {
+        memcpy(moved, block, old_bytes < new_bytes ? old_bytes : new_bytes);
+        give(cache, block, old_bytes);
+    }
+    return moved;
+}
+
+static void *resize(void *user, void *block, size_t old_bytes, size_t new_bytes)
+{
+    naru__cache *cache = user;
+    if (!block) {
+        return new_bytes > 0 ? take(cache, new_bytes) : NULL;
+    }
+    if (new_bytes > 0) {
+        return move(cache, block, old_bytes, new_bytes);
+    }
+    give(cache, block, old_bytes);
+    return NULL;
+}
+
+void naru__cache_init(naru__cache *cache, const naru_allocator *below, size_t kept_bytes_max)
+{
+    *cache = (naru__cache){
+        .allocator = {resize, cache},
+        .below = below,
+        .kept_bytes_max = kept_bytes_max,
+    };
+}
+
+void naru__cache_deinit(naru__cache *cache)
+{
+    for (size_t i = 0; i < NARU__CACHE_CLASSES; i++) {
+        while (cache->kept[i]) {
+            void *block = cache->kept[i];
+            memcpy(&cache->kept[i], block, sizeof(void *));
+            naru__free(cache->below, block, bytes_of(i));
+        }
+    }
+    cache->kept_bytes = 0;
+}

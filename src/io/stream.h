@@ -1,0 +1,120 @@
+/* A connected byte stream: TCP or a Unix socket, with TLS or without. The one thing that conn, server and client know of
+ * sockets. Completion-shaped (bytes are handed over, not announced), so that a backend of another kind fits below it.
+ *
+ * A stream owns no read buffer: bytes come in the loop's shared block and are the owner's only during on_data. What is
+ * written goes to `out` and leaves at the end of the turn in one system call. No callback runs inside a call on the same
+ * stream. */
+#ifndef NARU_IO_STREAM_H
+#define NARU_IO_STREAM_H
+
+#include "io/backend.h"
+#include "io/loop.h"
+#include <naru/tls.h>
+
+typedef struct naru__stream naru__stream;
+typedef struct naru__tls_session naru__tls_session;
+typedef struct naru__stream_cold naru__stream_cold;
+
+typedef struct naru__stream_handler {
+    /* Connected, and the TLS handshake is done. For an accepted plain socket it comes at the end of the turn. */
+    void (*on_ready)(naru__stream *stream);
+    /* Decrypted bytes, size > 0; the owner may change them in place, and takes all of them now. */
+    void (*on_data)(naru__stream *stream, uint8_t *bytes, size_t size);
+    /* Once. NARU_END: the peer ends its side in order (FIN; with TLS: close_notify); writing may still work.
+     * NARU_ERR_CLOSED: reset or broken off (with TLS: FIN without close_notify). NARU_ERR_TLS, NARU_ERR_CONNECT,
+     * NARU_ERR_NAME, NARU_ERR_SYSTEM, NARU_ERR_MEMORY: naru__stream_error tells more. After anything but NARU_END the stream
+     * is dead: only naru__stream_close is left. If writing breaks after NARU_END, `out` is dropped, and a drain that
+     * was asked for comes. */
+    void (*on_end)(naru__stream *stream, naru_status why);
+    /* Asked for with naru__stream_want_drain: `out` has fallen to that mark. Once for each asking. */
+    void (*on_drain)(naru__stream *stream);
+} naru__stream_handler;
+
+struct naru__stream {
+    const naru__stream_handler *handler; /* the owner may switch both at any time */
+    void *owner;
+    naru_loop *loop;
+    naru_buf out;          /* plain bytes to be sent; append, then naru__stream_flush_later */
+    naru__tls_session *tls; /* NULL: plain */
+    uint64_t sent;         /* bytes of `out` taken off its front so far: marks into the stream count from here */
+    uint32_t low_mark;     /* of naru__stream_want_drain */
+    int fd;
+    /* For this room alone, from here on. */
+    int system_error;
+    uint16_t flags;
+    uint8_t phase;
+    uint8_t armed; /* what the backend waits for */
+    naru__source source;
+    naru__stream *dirty_next; /* of the loop's list of those that have work at the end of the turn */
+    naru__stream_cold *cold;  /* what only a connecting or failed stream needs; NULL: nothing */
+};
+_Static_assert(sizeof(struct naru__stream) <= 128, "what an idle connection costs");
+
+/* Take over a connected socket (non-blocking, close-on-exec already). tls NULL: plain; else the server's side of a handshake.
+ * errors    NULL: no memory or the kernel refused; fd is then still the caller's. */
+naru__stream *naru__stream_accept(naru_loop *loop, int fd, naru_tls *tls, const naru__stream_handler *handler, void *owner);
+
+/* Where to connect to. */
+typedef struct naru__dial {
+    const char *host;  /* name or numeric address without brackets; or "unix:PATH", then port is not looked at */
+    uint16_t port;
+    naru_tls *tls;     /* NULL: plain */
+    const char *tls_name; /* for SNI and the check */
+} naru__dial;
+
+/* Resolve (without blocking), connect (every address in turn, IPv6 and IPv4 interleaved, a new attempt each 250 ms while
+ * older ones hang, RFC 8305), shake hands. on_ready or on_end follows, never inside this call. The strings are copied.
+ * errors    NULL: no memory. */
+naru__stream *naru__stream_connect(naru_loop *loop, const naru__dial *dial, const naru__stream_handler *handler, void *owner);
+
+/* How far a connecting stream has come. */
+typedef enum naru__stream_phase {
+    NARU__STREAM_NAME, NARU__STREAM_CONNECT, NARU__STREAM_TLS, NARU__STREAM_READY, NARU__STREAM_ENDED
+} naru__stream_phase;
+naru__stream_phase naru__stream_get_phase(const naru__stream *stream); /* after a failure: the phase that failed */
+/* One sentence on what ended it ("connection to 127.0.0.1:9 refused"), and errno or 0. Until it is freed. */
+const char *naru__stream_error(const naru__stream *stream, int *system_error_out);
+
+/* Have `out` sent at the end of this turn. */
+void naru__stream_flush_later(naru__stream *stream);
+/* Send payload right behind what `out` holds, gathered without a copy if the kernel takes it now; what it does not take is
+ * copied to `out`. For large payloads. errors NARU_ERR_MEMORY: nothing more can be sent in order: close the stream. */
+NARU_MUST_USE naru_status naru__stream_write_through(naru__stream *stream, naru_span payload);
+/* Have on_drain come once, from the loop, at the end of the first flush after which `out` holds at most low_mark bytes (this
+ * turn's flush counts, also when it sends everything at once). */
+void naru__stream_want_drain(naru__stream *stream, uint32_t low_mark);
+
+void naru__stream_pause(naru__stream *stream);  /* no on_data, no on_end but for errors, until resumed */
+void naru__stream_resume(naru__stream *stream);
+
+/* End our side once `out` is sent: close_notify, then FIN. Reading goes on. */
+void naru__stream_shutdown(naru__stream *stream);
+/* Let go: no callback comes any more, the descriptor is closed at once, the struct is freed at the end of the turn. What
+ * `out` still holds is dropped. */
+void naru__stream_close(naru__stream *stream);
+/* The same with a reset (RST) instead of a FIN. */
+void naru__stream_abort(naru__stream *stream);
+
+void naru__stream_peer(const naru__stream *stream, char *out, size_t out_bytes); /* "127.0.0.1:5000", "[::1]:5000", "unix:" */
+
+/* ---- listening ---------------------------------------------------------------------------------------------- */
+
+typedef struct naru__listener naru__listener;
+
+/* Called with each accepted socket; the callee takes it over (naru__stream_accept) or closes it. */
+typedef void naru__accept_fn(naru__listener *listener, int fd, void *user);
+
+/* address as naru_server_listen has it. bound_out 128 bytes or NULL. EMFILE: one descriptor is kept in reserve to
+ * accept and close what waits, then accepting pauses for 100 ms; the log tells it, at most once a second.
+ * errors    NARU_ERR_ARGUMENT, NARU_ERR_SYSTEM (logged), NARU_ERR_MEMORY. */
+NARU_MUST_USE naru_status naru__listener_open(naru_loop *loop, const char *address, bool reuse_port, int backlog,
+                                              naru__accept_fn *accepted, void *user, naru__listener **listener_out,
+                                              char *bound_out);
+void naru__listener_pause(naru__listener *listener);
+void naru__listener_resume(naru__listener *listener);
+void naru__listener_close(naru__listener *listener); /* removes its socket file; NULL is fine */
+
+/* Names of TLS sessions for those who ask. */
+bool naru__stream_is_tls(const naru__stream *stream);
+
+#endif

@@ -1,0 +1,238 @@
+/* One connection's requests, one strictly after the other. What a peer sends ahead waits here, within a limit, and then
+ * in the kernel.
+ *
+ * Not for: reading a request (intake.c), how a connection ends (closing.c), the upgrade (upgrade.c). Source: RFC 9112, RFC 9110. */
+#include "server/exchange.h"
+
+#include "base/buf.h"
+#include "base/memory.h"
+#include "server/source.h"
+#include <string.h>
+
+void naru__exchange_time(naru__exchange *exchange, uint32_t timeout_ms)
+{
+    naru_loop *loop = exchange->server->loop;
+    exchange->sent_mark = exchange->stream->sent;
+    if (timeout_ms == NARU_NEVER) {
+        naru__loop_timer_stop(loop, &exchange->timer);
+    } else {
+        naru__loop_timer_start(loop, &exchange->timer, naru_loop_now_ms(loop) + timeout_ms);
+    }
+}
+
+void naru__exchange_forget(naru__exchange *exchange)
+{
+    naru_request *request = &exchange->request;
+    naru_http_head_free(request->head);
+    naru_buf_deinit(&request->path);
+    naru_buf_deinit(&request->body);
+    naru_buf_deinit(&request->fields);
+    request->head = NULL;
+    request->complete = false;
+    request->upgrade = false;
+    request->route = NULL;
+    request->on_cancel = NULL;
+}
+
+/* ---- bytes --------------------------------------------------------------------------------------------------- */
+
+static void hold(naru__exchange *exchange, const naru_input *in)
+{
+    if (in->size == 0) {
+        return;
+    }
+    if (naru_buf_append(&exchange->held, (naru_span){in->data, in->size}) < 0) {
+        naru__exchange_drop(exchange);
+        return;
+    }
+    if (!exchange->paused && naru__buf_size(&exchange->held) >= NARU__HELD_BYTES_MAX) {
+        exchange->paused = true;
+        naru__stream_pause(exchange->stream);
+    }
+}
+
+static void on_data(naru__stream *stream, uint8_t *bytes, size_t size)
+{
+    naru__exchange *exchange = stream->owner;
+    naru_input in = {bytes, size};
+    if (exchange->work.queued) {
+        hold(exchange, &in);
+        return;
+    }
+    naru__exchange_read(exchange, &in);
+    switch ((naru__exchange_phase)exchange->phase) {
+    case NARU__EXCHANGE_ASKED:
+    case NARU__EXCHANGE_SENDING:
+        hold(exchange, &in);
+        break;
+    case NARU__EXCHANGE_ACCEPTED:
+        naru__upgrade_start(exchange, in.data, in.size);
+        break;
+    case NARU__EXCHANGE_FLUSHING:
+    case NARU__EXCHANGE_LINGERING:
+        naru__exchange_drain(exchange, in.size);
+        break;
+    case NARU__EXCHANGE_OPENING:
+    case NARU__EXCHANGE_HEAD:
+    case NARU__EXCHANGE_BODY:
+    case NARU__EXCHANGE_GONE:
+        break;
+    }
+}
+
+void naru__exchange_unpause(naru__exchange *exchange)
+{
+    if (exchange->paused) {
+        exchange->paused = false;
+        naru__stream_resume(exchange->stream);
+    }
+}
+
+/* The held bytes are gone through where they lie, and only what was used is taken off. */
+static void on_work(naru__deferred *work)
+{
+    naru__exchange *exchange = (naru__exchange *)((char *)work - offsetof(naru__exchange, work));
+    naru_buf *held = &exchange->held;
+    size_t size = naru__buf_size(held);
+    naru_input in = {size > 0 ? held->data + held->begin : NULL, size};
+    naru__exchange_read(exchange, &in);
+    if (exchange->phase == NARU__EXCHANGE_ACCEPTED) {
+        naru__exchange_unpause(exchange);
+        naru__upgrade_start(exchange, in.data, in.size);
+        return;
+    }
+    if (exchange->phase == NARU__EXCHANGE_GONE || naru__buf_size(held) == 0) {
+        return;
+    }
+    naru_buf_take(held, size - in.size);
+    if (in.size == 0) {
+        naru_buf_deinit(held);
+    }
+    if (naru__buf_size(held) < NARU__HELD_BYTES_MAX) {
+        naru__exchange_unpause(exchange);
+    }
+    if (exchange->ended == NARU_END && (exchange->phase == NARU__EXCHANGE_HEAD || exchange->phase == NARU__EXCHANGE_BODY)) {
+        naru__exchange_close(exchange);
+    }
+}
+
+/* ---- after the answer ---------------------------------------------------------------------------------------- */
+
+void naru__exchange_next(naru__exchange *exchange)
+{
+    exchange->phase = NARU__EXCHANGE_HEAD;
+    naru__exchange_time(exchange, exchange->server->options.idle_timeout_ms);
+    if (exchange->taking) {
+        return;
+    }
+    if (naru__buf_size(&exchange->held) > 0) {
+        naru__loop_defer(exchange->server->loop, &exchange->work);
+    } else if (exchange->ended == NARU_END) {
+        naru__exchange_close(exchange);
+    }
+}
+
+void naru__exchange_answered(naru__exchange *exchange)
+{
+    naru__exchange_forget(exchange);
+    naru__stream_flush_later(exchange->stream);
+    if (!exchange->keep || exchange->server->stopping) {
+        naru__exchange_close(exchange);
+    } else if (naru__buf_size(&exchange->stream->out) > NARU__OUT_HIGH_BYTES) {
+        exchange->phase = NARU__EXCHANGE_SENDING;
+        naru__stream_want_drain(exchange->stream, NARU__OUT_LOW_BYTES);
+        naru__exchange_time(exchange, exchange->server->options.idle_timeout_ms);
+    } else {
+        naru__exchange_next(exchange);
+    }
+}
+
+/* ---- the stream's other events ------------------------------------------------------------------------------- */
+
+static void on_ready(naru__stream *stream)
+{
+    naru__exchange *exchange = stream->owner;
+    if (exchange->phase == NARU__EXCHANGE_OPENING) {
+        exchange->phase = NARU__EXCHANGE_HEAD;
+    }
+}
+
+/* A peer that only ended its own side may still be waiting for the answer to a plain request. */
+static void on_end(naru__stream *stream, naru_status why)
+{
+    naru__exchange *exchange = stream->owner;
+    exchange->ended = why;
+    if (exchange->phase == NARU__EXCHANGE_ACCEPTED) {
+        return;
+    }
+    bool waits = (exchange->phase == NARU__EXCHANGE_ASKED && !exchange->request.upgrade) ||
+                 exchange->phase == NARU__EXCHANGE_SENDING || exchange->phase == NARU__EXCHANGE_FLUSHING;
+    if (why == NARU_END && (waits || exchange->work.queued)) {
+        return;
+    }
+    if (why == NARU_END && exchange->phase == NARU__EXCHANGE_HEAD && naru__buf_size(&stream->out) > 0) {
+        naru__exchange_close(exchange);
+        return;
+    }
+    naru__exchange_drop(exchange);
+}
+
+static void on_drain(naru__stream *stream)
+{
+    naru__exchange *exchange = stream->owner;
+    if (exchange->phase == NARU__EXCHANGE_FLUSHING) {
+        naru__exchange_linger(exchange);
+    } else if (exchange->phase == NARU__EXCHANGE_SENDING && exchange->source) {
+        naru__source_drained(exchange->source);
+    } else if (exchange->phase == NARU__EXCHANGE_SENDING) {
+        naru__exchange_next(exchange);
+    }
+}
+
+static const naru__stream_handler handler = {.on_ready = on_ready, .on_data = on_data, .on_end = on_end, .on_drain = on_drain};
+
+/* ---- its life ------------------------------------------------------------------------------------------------ */
+
+naru_status naru__exchange_open(naru_server *server, int fd, naru_tls *tls)
+{
+    naru__exchange *exchange = naru__alloc_zero(server->allocator, sizeof *exchange);
+    if (!exchange) {
+        return NARU_ERR_MEMORY;
+    }
+    exchange->stream = naru__stream_accept(server->loop, fd, tls, &handler, exchange);
+    if (!exchange->stream) {
+        naru__free(server->allocator, exchange, sizeof *exchange);
+        return NARU_ERR_SYSTEM;
+    }
+    exchange->server = server;
+    naru_buf_init(&exchange->held, server->allocator);
+    naru_buf_init(&exchange->request.path, server->allocator);
+    naru_buf_init(&exchange->request.body, server->allocator);
+    naru_buf_init(&exchange->request.fields, server->allocator);
+    exchange->timer.fire = naru__exchange_late;
+    exchange->work.run = on_work;
+    exchange->next = server->exchanges;
+    exchange->link = &server->exchanges;
+    if (exchange->next) {
+        exchange->next->link = &exchange->next;
+    }
+    server->exchanges = exchange;
+    naru__exchange_time(exchange, server->options.handshake_timeout_ms);
+    return NARU_OK;
+}
+
+void naru__exchange_free(naru__exchange *exchange)
+{
+    naru_loop *loop = exchange->server->loop;
+    exchange->phase = NARU__EXCHANGE_GONE;
+    *exchange->link = exchange->next;
+    if (exchange->next) {
+        exchange->next->link = exchange->link;
+    }
+    naru__loop_timer_stop(loop, &exchange->timer);
+    naru__loop_defer_cancel(loop, &exchange->work);
+    naru__source_free(exchange->source);
+    naru__exchange_forget(exchange);
+    naru_buf_deinit(&exchange->held);
+    naru__loop_free_later(loop, exchange, sizeof *exchange);
+}

@@ -1,0 +1,216 @@
+/* From bytes to a request that somebody answers: head, target, route, body. Everything that can be refused without the
+ * application is refused here.
+ *
+ * Not for: what becomes of the bytes behind the request (exchange.c). Source: RFC 9112, RFC 9110. */
+#include "server/exchange.h"
+
+#include "server/path.h"
+
+void naru__exchange_ask(naru__exchange *exchange)
+{
+    naru_request *request = &exchange->request;
+    exchange->phase = NARU__EXCHANGE_ASKED;
+    exchange->calling = true;
+    request->route->on_request(request, request->route->user);
+    exchange->calling = false;
+    if (exchange->phase == NARU__EXCHANGE_ASKED && exchange->server->stopping) {
+        naru__exchange_stop(exchange);
+    }
+}
+
+static bool body_expected(const naru_http_head *head)
+{
+    naru_span length;
+    if (naru_http_head_count_of(head, "Transfer-Encoding") > 0) {
+        return true;
+    }
+    return naru_http_head_find(head, "Content-Length", &length) && !naru_span_equal(length, naru_span_of("0"));
+}
+
+/* 9110 10.1.1: a body that is waited for is asked for, unless it is on its way already. */
+static void expect(naru__exchange *exchange, const naru_input *in)
+{
+    naru_span value;
+    const naru_http_head *head = exchange->request.head;
+    if (naru_http_head_minor(head) == 0 || !naru_http_head_find(head, "Expect", &value)) {
+        return;
+    }
+    if (!naru_span_equal_nocase(value, naru_span_of("100-continue"))) {
+        naru__exchange_refuse(exchange, 417, "only Expect: 100-continue is known", true);
+        return;
+    }
+    if (in->size > 0 || !body_expected(head)) {
+        return;
+    }
+    if (naru_buf_append(&exchange->stream->out, naru_span_of("HTTP/1.1 100 Continue
+
+")) < 0) {
+        naru__exchange_drop(exchange);
+        return;
+    }
+    naru__stream_flush_later(exchange->stream);
+}
+
+static void begin_body(naru__exchange *exchange, const naru_input *in)
+{
+    const naru_http_head *head = exchange->request.head;
+    naru_status status = naru_http_body_start(&exchange->body, head, true, exchange->server->options.body_bytes_max);
+    if (status < 0) {
+        naru__exchange_refuse(exchange, status == NARU_ERR_TOO_BIG ? 413 : 400,
+                              status == NARU_ERR_TOO_BIG ? "the body is too big" : "the body's length is not clear", true);
+        return;
+    }
+    exchange->phase = NARU__EXCHANGE_BODY;
+    expect(exchange, in);
+}
+
+/* An upgrade that no route takes may be answered plainly (9110 7.8), but bytes behind it may be frames: nothing that follows is
+ * read as HTTP. A body that nobody wants ends the connection too. */
+static void route(naru__exchange *exchange, const naru_input *in)
+{
+    naru_request *request = &exchange->request;
+    const naru_server *server = exchange->server;
+    naru_span path = naru_buf_span(&request->path);
+    bool wanted = naru_ws_request_wanted(request->head);
+    bool has_body = body_expected(request->head);
+    exchange->keep = exchange->keep && !wanted;
+    request->route = naru__route_find(server, path, wanted);
+    if (wanted && request->route) {
+        naru__upgrade_ask(exchange);
+        return;
+    }
+    if (wanted && has_body) {
+        naru__exchange_refuse(exchange, 400, "a body on a request for an upgrade", true);
+        return;
+    }
+    if (wanted) {
+        request->route = naru__route_find(server, path, false);
+    }
+    if (request->route) {
+        begin_body(exchange, in);
+    } else if (!wanted && naru__route_find(server, path, true)) {
+        naru__exchange_refuse(exchange, 426, "only WebSocket is spoken here", has_body);
+    } else {
+        naru__exchange_refuse(exchange, 404, "nothing is here", has_body || wanted);
+    }
+}
+
+/* 9110 9.3.7: OPTIONS of `*` asks about the server as a whole. 9.3.6: we are no proxy. true: it went on. */
+static bool special_target(naru__exchange *exchange)
+{
+    naru_span method = naru_http_head_method(exchange->request.head);
+    naru_span target = naru_http_head_target(exchange->request.head);
+    if (naru_span_equal(method, naru_span_of("CONNECT"))) {
+        naru__exchange_refuse(exchange, 405, "this is no proxy", true);
+        return true;
+    }
+    if (!naru_span_equal(target, naru_span_of("*"))) {
+        return false;
+    }
+    bool options = naru_span_equal(method, naru_span_of("OPTIONS"));
+    naru__exchange_refuse(exchange, options ? 204 : 400, options ? "" : "only OPTIONS has the target *",
+                          !options || body_expected(exchange->request.head));
+    return true;
+}
+
+static void head_complete(naru__exchange *exchange, const naru_input *in)
+{
+    naru_request *request = &exchange->request;
+    const char *text = NULL;
+    request->complete = true;
+    exchange->keep = naru_http_head_keeps_alive(request->head);
+    if (special_target(exchange)) {
+        return;
+    }
+    naru_status status = naru__path_read(naru_http_head_path(request->head), &request->path, &text);
+    if (status == NARU_ERR_PROTOCOL) {
+        naru_buf_deinit(&request->path);
+        naru__exchange_refuse(exchange, 400, text, true);
+    } else if (status < 0) {
+        naru__exchange_drop(exchange);
+    } else if (exchange->server->stopping) {
+        naru__exchange_refuse(exchange, 503, "the server is going away", true);
+    } else {
+        route(exchange, in);
+    }
+}
+
+static bool begin_head(naru__exchange *exchange)
+{
+    naru_server *server = exchange->server;
+    naru_request *request = &exchange->request;
+    request->head = naru_http_head_new(NARU_HTTP_REQUEST, &server->options.http, server->allocator);
+    if (!request->head) {
+        naru__exchange_drop(exchange);
+        return false;
+    }
+    if (exchange->begun) {
+        naru__exchange_time(exchange, server->options.handshake_timeout_ms);
+    }
+    exchange->begun = true;
+    return true;
+}
+
+/* Each reader answers: may there be more to do with `in`? */
+static bool read_head(naru__exchange *exchange, naru_input *in)
+{
+    naru_request *request = &exchange->request;
+    if (!request->head && !begin_head(exchange)) {
+        return false;
+    }
+    naru_status status = naru_http_head_feed(request->head, in);
+    if (status == NARU_MORE) {
+        return false;
+    }
+    if (status == NARU_ERR_MEMORY) {
+        naru__exchange_drop(exchange);
+        return false;
+    }
+    if (status < 0) {
+        const naru_fault *fault = naru_http_head_fault(request->head);
+        naru__exchange_refuse(exchange, fault->http_status ? fault->http_status : 400, fault->text, true);
+        return false;
+    }
+    head_complete(exchange, in);
+    return true;
+}
+
+static bool read_body(naru__exchange *exchange, naru_input *in)
+{
+    naru_span piece = {0};
+    naru_status status = naru_http_body_next(&exchange->body, in, &piece);
+    if (status == NARU_OK) {
+        status = naru_buf_append(&exchange->request.body, piece);
+        if (status == NARU_OK) {
+            return true;
+        }
+        naru__exchange_drop(exchange);
+        return false;
+    }
+    if (status == NARU_MORE) {
+        return false;
+    }
+    if (status == NARU_END) {
+        naru__exchange_ask(exchange);
+        return true;
+    }
+    bool big = status == NARU_ERR_TOO_BIG;
+    naru__exchange_refuse(exchange, big ? 413 : 400, big ? "the body is too big" : "the body's chunks are broken", true);
+    return false;
+}
+
+void naru__exchange_read(naru__exchange *exchange, naru_input *in)
+{
+    bool more = true;
+    exchange->taking = true;
+    while (more) {
+        if (exchange->phase == NARU__EXCHANGE_HEAD && in->size > 0) {
+            more = read_head(exchange, in);
+        } else if (exchange->phase == NARU__EXCHANGE_BODY) {
+            more = read_body(exchange, in);
+        } else {
+            more = false;
+        }
+    }
+    exchange->taking = false;
+}

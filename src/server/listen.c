@@ -1,0 +1,87 @@
+/* Addresses that are listened to, and how many connections they may bring. */
+#include "server/server.h"
+
+#include "base/memory.h"
+#include "server/exchange.h"
+#include <unistd.h>
+
+enum { BACKLOG_DEFAULT = 4096 };
+
+static void accepted(naru__listener *listener, int fd, void *user)
+{
+    naru__listening *listening = user;
+    naru_server *server = listening->server;
+    (void)listener;
+    if (server->stopping || naru__exchange_open(server, fd, listening->tls) < 0) {
+        close(fd);
+        naru__log(server->loop, NARU_LOG_WARN, "connection refused: no room for it");
+        return;
+    }
+    naru__server_took(server);
+}
+
+static void for_listeners(naru_server *server, void (*act)(naru__listener *listener))
+{
+    for (naru__listening *listening = server->listenings; listening; listening = listening->next) {
+        act(listening->listener);
+    }
+}
+
+void naru__server_took(naru_server *server)
+{
+    server->connections++;
+    if (!server->full && server->connections >= server->options.connections_max) {
+        server->full = true;
+        naru__log(server->loop, NARU_LOG_WARN, "%zu connections: accepting waits", server->connections);
+        for_listeners(server, naru__listener_pause);
+    }
+}
+
+void naru__server_released(naru_server *server)
+{
+    server->connections--;
+    if (server->full && server->connections < server->options.connections_max) {
+        server->full = false;
+        for_listeners(server, naru__listener_resume);
+    }
+    naru__server_check_stopped(server);
+}
+
+naru_status naru_server_listen(naru_server *server, const char *address, const naru_listen_options *options,
+                               char *bound_out)
+{
+    naru_listen_options chosen = options ? *options : (naru_listen_options){0};
+    if (!address || chosen.backlog < 0 || server->stopping) {
+        return server->stopping ? NARU_ERR_STATE : NARU_ERR_ARGUMENT;
+    }
+    naru__listening *listening = naru__alloc_zero(server->allocator, sizeof *listening);
+    if (!listening) {
+        return NARU_ERR_MEMORY;
+    }
+    listening->server = server;
+    naru_status status =
+        naru__listener_open(server->loop, address, chosen.reuse_port, chosen.backlog ? chosen.backlog : BACKLOG_DEFAULT,
+                            accepted, listening, &listening->listener, bound_out);
+    if (status < 0) {
+        naru__free(server->allocator, listening, sizeof *listening);
+        return status;
+    }
+    listening->tls = chosen.tls ? naru_tls_ref(chosen.tls) : NULL;
+    listening->next = server->listenings;
+    server->listenings = listening;
+    if (server->full) {
+        naru__listener_pause(listening->listener);
+    }
+    return NARU_OK;
+}
+
+void naru__server_listen_end(naru_server *server)
+{
+    while (server->listenings) {
+        naru__listening *listening = server->listenings;
+        server->listenings = listening->next;
+        naru__listener_close(listening->listener);
+        naru_tls_unref(listening->tls);
+        naru__free(server->allocator, listening, sizeof *listening);
+    }
+}

@@ -1,0 +1,138 @@
+/* The server as an object: its options, its connections' count, its list of WebSockets. */
+#include "server/server.h"
+
+#include "base/memory.h"
+#include "server/exchange.h"
+#include "server/route.h"
+#include <string.h>
+#include <time.h>
+
+static void set_default(uint32_t *field, uint32_t value)
+{
+    *field = *field == 0 ? value : *field;
+}
+
+static naru_status options_fill(naru_server_options *options)
+{
+    bool listed = options->origin_policy == NARU_ORIGIN_LIST;
+    if (options->origin_policy > NARU_ORIGIN_ANY || (listed && options->origins_count > 0 && !options->origins)) {
+        return NARU_ERR_ARGUMENT;
+    }
+    if (options->server_name && !naru_http_is_field_value(naru_span_of(options->server_name))) {
+        return NARU_ERR_ARGUMENT;
+    }
+    options->body_bytes_max = options->body_bytes_max == 0 ? 1024 * 1024 : options->body_bytes_max;
+    set_default(&options->handshake_timeout_ms, 10000);
+    set_default(&options->idle_timeout_ms, 30000);
+    set_default(&options->connections_max, 10000);
+    return naru__conn_options_fill(&options->conn);
+}
+
+static char *copy_text(const naru_allocator *allocator, const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = naru__alloc(allocator, bytes);
+    return copy ? memcpy(copy, text, bytes) : NULL;
+}
+
+static void free_text(const naru_allocator *allocator, char *text)
+{
+    naru__free(allocator, text, text ? strlen(text) + 1 : 0);
+}
+
+naru_status naru_server_new(naru_loop *loop, const naru_server_options *options, naru_server **server_out)
+{
+    naru_server_options filled = options ? *options : (naru_server_options){0};
+    naru_status status = options_fill(&filled);
+    if (status < 0) {
+        return status;
+    }
+    const naru_allocator *allocator = naru_loop_allocator(loop);
+    naru_server *server = naru__alloc_zero(allocator, sizeof *server);
+    char *name = filled.server_name ? copy_text(allocator, filled.server_name) : NULL;
+    if (!server || (filled.server_name && !name)) {
+        naru__free(allocator, server, sizeof *server);
+        free_text(allocator, name);
+        return NARU_ERR_MEMORY;
+    }
+    server->loop = loop;
+    server->allocator = allocator;
+    server->options = filled;
+    server->name = name;
+    naru__server_stop_init(server);
+    *server_out = server;
+    return NARU_OK;
+}
+
+void naru_server_free(naru_server *server)
+{
+    if (!server) {
+        return;
+    }
+    server->freeing = true;
+    naru__server_listen_end(server);
+    naru__server_end_all(server);
+    naru__server_stop_deinit(server);
+    naru__routes_free(server);
+    free_text(server->allocator, server->name);
+    naru__free(server->allocator, server, sizeof *server);
+}
+
+/* ---- connections --------------------------------------------------------------------------------------------- */
+
+size_t naru_server_connections(const naru_server *server)
+{
+    return server->connections;
+}
+
+void naru__server_adopt(naru_server *server, naru_conn *conn)
+{
+    conn->next = server->conns;
+    conn->link = &server->conns;
+    if (conn->next) {
+        conn->next->link = &conn->next;
+    }
+    server->conns = conn;
+}
+
+static void on_gone(naru_conn *conn, const naru_close_info *info)
+{
+    naru_server *server = conn->owner;
+    (void)info;
+    for (naru__walk *walk = server->walk; walk; walk = walk->outer) {
+        walk->next = walk->next == conn ? conn->next : walk->next;
+    }
+    *conn->link = conn->next;
+    if (conn->next) {
+        conn->next->link = conn->link;
+    }
+    naru__server_released(server);
+}
+
+const naru__conn_owner naru__server_conn_owner = {.on_gone = on_gone};
+
+void naru_server_each(naru_server *server, void (*each)(naru_conn *conn, void *user), void *user)
+{
+    naru__walk walk = {server->walk, server->conns};
+    server->walk = &walk;
+    while (walk.next) {
+        naru_conn *conn = walk.next;
+        walk.next = conn->next;
+        if (naru_conn_state(conn) == NARU_WS_OPEN) {
+            each(conn, user);
+        }
+    }
+    server->walk = walk.outer;
+}
+
+/* ---- the time of day ----------------------------------------------------------------------------------------- */
+
+naru_span naru__server_date(naru_server *server)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    if (server->date.text[0] == 0 || server->date.seconds != now.tv_sec) {
+        naru__date_write(&server->date, now.tv_sec);
+    }
+    return (naru_span){(const uint8_t *)server->date.text, NARU__DATE_BYTES};
+}

@@ -1,0 +1,201 @@
+/* Data frames become messages: whole, in chunks or by frames. A message that lies whole in the input is never copied.
+ * Not for: heads and their limits (receive.c), compressed payload (compressed.c). Source: RFC 6455 5.4, 5.6, 8.1. */
+#include "message.h"
+
+#include <string.h>
+
+#include "base/ascii.h"
+#include "base/mask.h"
+#include "base/memory.h"
+#include "compressed.h"
+#include "frame.h"
+
+const naru__ws_rule naru__ws_text_rule = {NARU_ERR_UTF8, 1007, "6455 8.1", "A text message is not UTF-8."};
+
+/* ---- bytes -------------------------------------------------------------------------------------------------- */
+
+static naru_status set_capacity(naru__ws_bytes *bytes, size_t capacity, const naru_allocator *allocator)
+{
+    uint8_t *moved = allocator->resize(allocator->user, bytes->data, bytes->capacity, capacity);
+    if (!moved) {
+        return NARU_ERR_MEMORY;
+    }
+    bytes->data = moved;
+    bytes->capacity = capacity;
+    return NARU_OK;
+}
+
+naru_status naru__ws_bytes_append(naru__ws_bytes *bytes, naru_span piece, uint64_t total, const naru_allocator *allocator)
+{
+    if (piece.size == 0) {
+        return NARU_OK;
+    }
+    if (piece.size > SIZE_MAX - bytes->size) {
+        return NARU_ERR_MEMORY;
+    }
+    size_t needed = bytes->size + piece.size;
+    if (needed > bytes->capacity) {
+        size_t doubled = needed > SIZE_MAX / 2 ? SIZE_MAX : needed * 2;
+        naru_status status = set_capacity(bytes, doubled < total ? doubled : (size_t)total, allocator);
+        if (status != NARU_OK) {
+            return status;
+        }
+    }
+    memcpy(bytes->data + bytes->size, piece.data, piece.size);
+    bytes->size = needed;
+    return NARU_OK;
+}
+
+naru_status naru__ws_bytes_room(naru__ws_bytes *bytes, size_t least, const naru_allocator *allocator)
+{
+    if (least <= bytes->capacity - bytes->size) {
+        return NARU_OK;
+    }
+    if (least > SIZE_MAX / 2 - bytes->size) {
+        return NARU_ERR_MEMORY;
+    }
+    size_t needed = bytes->size + least;
+    return set_capacity(bytes, bytes->size + needed, allocator);
+}
+
+void naru__ws_bytes_free(naru__ws_bytes *bytes, const naru_allocator *allocator)
+{
+    naru__free(allocator, bytes->data, bytes->capacity);
+    *bytes = (naru__ws_bytes){NULL, 0, 0};
+}
+
+/* ---- plain payload ------------------------------------------------------------------------------------------ */
+
+/* Unmask in place what is there of the frame's payload and take it off the input. */
+static naru_span take_piece(naru_ws *ws, naru_input *in)
+{
+    size_t size = in->size < ws->frame_left ? in->size : (size_t)ws->frame_left;
+    naru_span piece = {in->data, size};
+    if (ws->role == NARU_WS_SERVER && size > 0) {
+        naru__mask(in->data, in->data, size, ws->head, 0);
+        naru__ws_mask_turn(ws->head, size);
+    }
+    if (size > 0) {
+        in->data += size;
+        in->size -= size;
+    }
+    ws->frame_left -= size;
+    ws->offset += size;
+    return piece;
+}
+
+void naru__ws_mask_turn(uint8_t mask[4], size_t bytes)
+{
+    uint8_t old[4];
+    memcpy(old, mask, sizeof old);
+    for (size_t i = 0; i < sizeof old; i++) {
+        mask[i] = old[(i + bytes) & 3];
+    }
+}
+
+/* 6455 8.1: at its first bad byte, whether or not the frame is through. */
+static naru_status check_text(naru_ws *ws, naru_span piece, bool last, const naru_ws_turn *turn)
+{
+    if ((ws->message & NARU__WS_KIND) != NARU_WS_TEXT || ws->options->trust_utf8) {
+        return NARU_OK;
+    }
+    size_t good = 0;
+    if (!naru__utf8_feed(&ws->utf8, piece, &good)) {
+        return naru__ws_fail(ws, &naru__ws_text_rule, ws->offset - piece.size + good, turn);
+    }
+    if (last && !naru__utf8_complete(&ws->utf8)) {
+        return naru__ws_fail(ws, &naru__ws_text_rule, ws->offset, turn);
+    }
+    return NARU_OK;
+}
+
+void naru__ws_message_event(naru_ws *ws, naru_span data, bool last, naru_ws_event *event_out)
+{
+    *event_out = (naru_ws_event){
+        .type = NARU_WS_EVENT_MESSAGE,
+        .kind = (naru_ws_kind)(ws->message & NARU__WS_KIND),
+        .first = (ws->message & NARU__WS_BEGUN) == 0,
+        .last = last,
+        .compressed = (ws->message & NARU__WS_COMPRESSED) != 0,
+        .rtt_ms = -1,
+        .data = data,
+    };
+    ws->message |= NARU__WS_BEGUN;
+    if (last) {
+        ws->message = 0;
+        ws->flags &= (uint8_t)~NARU__WS_TIMED;
+    }
+}
+
+void naru__ws_message_event_kept(naru_ws *ws, bool last, naru_ws_event *event_out)
+{
+    naru__ws_cold *cold = ws->cold;
+    naru__ws_message_event(ws, (naru_span){cold->message.data, cold->message.size}, last, event_out);
+    cold->delivered = true;
+}
+
+/* Keep a piece of what is to be delivered whole. The size to come is known once the frame is the message's last. */
+static naru_status keep(naru_ws *ws, naru_span piece)
+{
+    naru__ws_cold *cold = naru__ws_warm(ws);
+    if (!cold) {
+        return NARU_ERR_MEMORY;
+    }
+    bool known = (ws->frame & NARU__WS_FIN) != 0 || ws->options->delivery == NARU_WS_FRAMES;
+    uint64_t total = known ? cold->message.size + piece.size + ws->frame_left : UINT64_MAX;
+    return naru__ws_bytes_append(&cold->message, piece, total, ws->allocator);
+}
+
+static bool keeps(const naru_ws *ws)
+{
+    return ws->cold && ws->cold->message.size > 0;
+}
+
+/* Is a piece that ends here an event, and not only kept? */
+static bool delivers(const naru_ws *ws, size_t piece_bytes, bool frame_done, bool last)
+{
+    switch (ws->options->delivery) {
+    case NARU_WS_CHUNKS:
+        return piece_bytes > 0 || last;
+    case NARU_WS_FRAMES:
+        return frame_done;
+    case NARU_WS_MESSAGES:
+        break;
+    }
+    return last;
+}
+
+static naru_status take_plain(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)
+{
+    naru_span piece = take_piece(ws, in);
+    bool frame_done = ws->frame_left == 0;
+    bool last = frame_done && (ws->frame & NARU__WS_FIN) != 0;
+    naru_status status = check_text(ws, piece, last, turn);
+    if (status != NARU_OK) {
+        return status;
+    }
+    if (frame_done) {
+        ws->flags &= (uint8_t)~NARU__WS_IN_FRAME;
+    }
+    bool ready = delivers(ws, piece.size, frame_done, last);
+    if (ready && !keeps(ws)) {
+        naru__ws_message_event(ws, piece, last, event_out);
+        return NARU_OK;
+    }
+    if (keep(ws, piece) != NARU_OK) {
+        return naru__ws_fail_memory(ws, turn);
+    }
+    if (!ready) {
+        return NARU_MORE;
+    }
+    naru__ws_message_event_kept(ws, last, event_out);
+    return NARU_OK;
+}
+
+naru_status naru__ws_message_take(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)
+{
+    if (ws->message & NARU__WS_COMPRESSED) {
+        return naru__ws_compressed_take(ws, in, turn, event_out);
+    }
+    return take_plain(ws, in, turn, event_out);
+}

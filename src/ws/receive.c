@@ -1,0 +1,331 @@
+/* Taking the peer's bytes: heads are read and checked here, payload goes on to message.c and control.c. The common case,
+ * a whole small message with nothing under way, is answered in one pass at the end of this file.
+ * Not for: sending, time. Source: RFC 6455 5. */
+#include <string.h>
+
+#include "base/mask.h"
+#include "compressed.h"
+#include "control.h"
+#include "frame.h"
+#include "message.h"
+
+enum { MASK_BYTES = 4 };
+
+/* ---- heads -------------------------------------------------------------------------------------------------- */
+
+static const naru__ws_rule *check_reserved(const naru_ws *ws, uint8_t first)
+{
+    static const naru__ws_rule reserved_bit = {NARU_ERR_PROTOCOL, 1002, "6455 5.2", "A reserved bit is set."};
+    static const naru__ws_rule opcode_rule = {NARU_ERR_PROTOCOL, 1002, "6455 5.2", "An opcode that is not defined."};
+    static const naru__ws_rule compressed_rule = {NARU_ERR_PROTOCOL, 1002, "7692 6.1",
+                                                  "The compression bit on a frame that begins no message."};
+    uint8_t opcode = first & NARU__WS_OPCODE;
+    if ((first & NARU__WS_RSV23) != 0 || ((first & NARU__WS_RSV1) != 0 && ws->peer_bits == 0)) {
+        return &reserved_bit;
+    }
+    if ((opcode & 7) > 2) {
+        return &opcode_rule;
+    }
+    bool begins = opcode == NARU_WS_TEXT || opcode == NARU_WS_BINARY;
+    return (first & NARU__WS_RSV1) != 0 && !begins ? &compressed_rule : NULL;
+}
+
+static const naru__ws_rule *check_first(const naru_ws *ws, uint8_t first)
+{
+    static const naru__ws_rule control_rule = {NARU_ERR_PROTOCOL, 1002, "6455 5.5", "A control frame in fragments."};
+    static const naru__ws_rule nothing_rule = {NARU_ERR_PROTOCOL, 1002, "6455 5.4", "A continuation of nothing."};
+    static const naru__ws_rule inside_rule = {NARU_ERR_PROTOCOL, 1002, "6455 5.4", "A message begins inside a message."};
+    static const naru__ws_rule many_rule = {NARU_ERR_TOO_MANY, 1008, "naru fragments_max",
+                                            "A message of more fragments than allowed."};
+    const naru__ws_rule *reserved = check_reserved(ws, first);
+    if (reserved) {
+        return reserved;
+    }
+    uint8_t opcode = first & NARU__WS_OPCODE;
+    if (opcode & NARU__WS_CONTROL) {
+        return (first & NARU__WS_FIN) == 0 ? &control_rule : NULL;
+    }
+    if (opcode != NARU__WS_CONTINUATION) {
+        return ws->message != 0 ? &inside_rule : NULL;
+    }
+    if (ws->message == 0) {
+        return &nothing_rule;
+    }
+    return ws->fragments >= ws->options->fragments_max ? &many_rule : NULL;
+}
+
+static const naru__ws_rule *check_second(const naru_ws *ws, uint8_t first, uint8_t second)
+{
+    static const naru__ws_rule bare_rule = {NARU_ERR_PROTOCOL, 1002, "6455 5.1", "A client's frame is not masked."};
+    static const naru__ws_rule masked_rule = {NARU_ERR_PROTOCOL, 1002, "6455 5.1", "A server's frame is masked."};
+    static const naru__ws_rule long_rule = {NARU_ERR_PROTOCOL, 1002, "6455 5.5", "A control frame above 125 bytes."};
+    bool masked = (second & NARU__WS_MASKED) != 0;
+    if (masked != (ws->role == NARU_WS_SERVER)) {
+        return masked ? &masked_rule : &bare_rule;
+    }
+    bool control = (first & NARU__WS_CONTROL) != 0;
+    return control && (second & NARU__WS_LENGTH) > NARU__WS_CONTROL_MAX ? &long_rule : NULL;
+}
+
+/* Would the message pass its limit? Sums are not made before they are known to fit. */
+static bool message_too_big(const naru_ws *ws, uint8_t first, uint64_t length)
+{
+    bool begins = (first & NARU__WS_OPCODE) != NARU__WS_CONTINUATION;
+    bool compressed = begins ? (first & NARU__WS_RSV1) != 0 : (ws->message & NARU__WS_COMPRESSED) != 0;
+    uint64_t most = compressed ? naru__ws_wire_bytes_max(ws->options) : ws->options->message_bytes_max;
+    uint64_t so_far = begins ? 0 : compressed ? ws->cold->wire_bytes : ws->message_bytes;
+    return length > most - so_far;
+}
+
+static const naru__ws_rule *check_length(const naru_ws *ws, const uint8_t *head)
+{
+    static const naru__ws_rule form_rule = {NARU_ERR_PROTOCOL, 1002, "6455 5.2", "A length not in its shortest form."};
+    static const naru__ws_rule sign_rule = {NARU_ERR_PROTOCOL, 1002, "6455 5.2", "A length with its highest bit set."};
+    static const naru__ws_rule frame_rule = {NARU_ERR_TOO_BIG, 1009, "naru frame_bytes_max",
+                                             "A frame of more bytes than allowed."};
+    static const naru__ws_rule message_rule = {NARU_ERR_TOO_BIG, 1009, "naru message_bytes_max",
+                                               "A message of more bytes than allowed."};
+    uint64_t length = naru__ws_head_length(head);
+    size_t size = naru__ws_head_bytes(head[1] & NARU__WS_LENGTH);
+    if (length > INT64_MAX) {
+        return &sign_rule;
+    }
+    if (naru__ws_head_size(length) != size) {
+        return &form_rule;
+    }
+    if (head[0] & NARU__WS_CONTROL) {
+        return NULL;
+    }
+    /* The message's limit first, so that the same bytes fail the same way in one frame and in many. */
+    if (message_too_big(ws, head[0], length)) {
+        return &message_rule;
+    }
+    return length > ws->options->frame_bytes_max ? &frame_rule : NULL;
+}
+
+/* Move head bytes in until `bytes` are there. */
+static bool fill(naru_ws *ws, naru_input *in, size_t bytes)
+{
+    while (ws->head_bytes < bytes && in->size > 0) {
+        ws->head[ws->head_bytes++] = *in->data++;
+        in->size--;
+        ws->offset++;
+    }
+    return ws->head_bytes >= bytes;
+}
+
+static naru_status begin_frame(naru_ws *ws)
+{
+    uint64_t length = naru__ws_head_length(ws->head);
+    size_t size = ws->head_bytes;
+    ws->head_bytes = 0;
+    ws->frame = ws->head[0];
+    ws->frame_left = length;
+    ws->flags |= NARU__WS_IN_FRAME;
+    if (ws->role == NARU_WS_SERVER) {
+        memmove(ws->head, ws->head + size - MASK_BYTES, MASK_BYTES);
+    }
+    if (ws->frame & NARU__WS_CONTROL) {
+        return NARU_OK;
+    }
+    uint8_t opcode = ws->frame & NARU__WS_OPCODE;
+    if (opcode != NARU__WS_CONTINUATION) {
+        ws->message = (uint8_t)(opcode | (ws->frame & NARU__WS_RSV1 ? NARU__WS_COMPRESSED : 0));
+        ws->message_bytes = 0;
+        ws->fragments = 0;
+        ws->utf8 = (naru__utf8){0};
+    }
+    ws->fragments++;
+    if (ws->message & NARU__WS_COMPRESSED) {
+        return naru__ws_compressed_frame(ws, length);
+    }
+    ws->message_bytes += length;
+    return NARU_OK;
+}
+
+/* Each part of a head is checked as soon as it is there, in the same order however it is cut. */
+static naru_status take_head(naru_ws *ws, naru_input *in, const naru_ws_turn *turn)
+{
+    uint64_t start = ws->offset - ws->head_bytes;
+    if (!fill(ws, in, 1)) {
+        return NARU_MORE;
+    }
+    const naru__ws_rule *broken = check_first(ws, ws->head[0]);
+    if (broken) {
+        return naru__ws_fail(ws, broken, start, turn);
+    }
+    if (!fill(ws, in, 2)) {
+        return NARU_MORE;
+    }
+    broken = check_second(ws, ws->head[0], ws->head[1]);
+    if (broken) {
+        return naru__ws_fail(ws, broken, start + 1, turn);
+    }
+    if (!fill(ws, in, naru__ws_head_bytes(ws->head[1] & NARU__WS_LENGTH))) {
+        return NARU_MORE;
+    }
+    broken = check_length(ws, ws->head);
+    if (broken) {
+        return naru__ws_fail(ws, broken, start + 1, turn);
+    }
+    if (!fill(ws, in, naru__ws_head_bytes(ws->head[1]))) {
+        return NARU_MORE;
+    }
+    return begin_frame(ws) == NARU_OK ? NARU_OK : naru__ws_fail_memory(ws, turn);
+}
+
+/* ---- payload ------------------------------------------------------------------------------------------------ */
+
+/* A control frame's payload is at most 125 bytes: it is used where it lies, or gathered in the cold part. */
+static naru_status take_control(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)
+{
+    bool gathering = ws->cold && ws->cold->control_bytes > 0;
+    size_t piece = in->size < ws->frame_left ? in->size : (size_t)ws->frame_left;
+    naru_span payload = {in->data, piece};
+    if (ws->role == NARU_WS_SERVER && piece > 0) {
+        naru__mask(in->data, in->data, piece, ws->head, 0);
+        naru__ws_mask_turn(ws->head, piece);
+    }
+    if (gathering || piece < ws->frame_left) {
+        naru__ws_cold *cold = naru__ws_warm(ws);
+        if (!cold) {
+            return naru__ws_fail_memory(ws, turn);
+        }
+        if (piece > 0) {
+            memcpy(cold->control + cold->control_bytes, in->data, piece);
+        }
+        cold->control_bytes = (uint8_t)(cold->control_bytes + piece);
+        payload = (naru_span){cold->control, cold->control_bytes};
+    }
+    if (piece > 0) {
+        in->data += piece;
+        in->size -= piece;
+    }
+    ws->offset += piece;
+    ws->frame_left -= piece;
+    if (ws->frame_left > 0) {
+        return NARU_MORE;
+    }
+    if (ws->cold) {
+        ws->cold->control_bytes = 0;
+        ws->cold->delivered |= ws->message == 0;
+    }
+    ws->flags &= (uint8_t)~NARU__WS_IN_FRAME;
+    return naru__ws_control_take(ws, ws->frame & NARU__WS_OPCODE, payload, ws->offset - payload.size, turn, event_out);
+}
+
+static naru_status advance(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)
+{
+    for (;;) {
+        if ((ws->flags & NARU__WS_IN_FRAME) == 0) {
+            naru_status status = take_head(ws, in, turn);
+            if (status != NARU_OK) {
+                return status;
+            }
+        }
+        bool control = (ws->frame & NARU__WS_CONTROL) != 0;
+        naru_status status = control ? take_control(ws, in, turn, event_out)
+                                     : naru__ws_message_take(ws, in, turn, event_out);
+        if (status != NARU_MORE || (ws->flags & NARU__WS_IN_FRAME) != 0) {
+            return status;
+        }
+    }
+}
+
+/* What the next call and the clock want to know of where we stopped. */
+static void settle(naru_ws *ws, naru_status status, uint64_t now_ms)
+{
+    bool busy = ws->message != 0 || (ws->flags & NARU__WS_IN_FRAME) != 0 || ws->head_bytes > 0;
+    bool slow = busy || ws->state != NARU_WS_OPEN || (ws->cold && ws->cold->delivered);
+    ws->flags = (uint8_t)((ws->flags & ~NARU__WS_SLOW) | (slow ? NARU__WS_SLOW : 0));
+    if (!busy) {
+        ws->flags &= (uint8_t)~NARU__WS_TIMED;
+        if (status == NARU_MORE) {
+            naru__ws_cool(ws);
+        }
+    } else if (status == NARU_MORE && ws->state == NARU_WS_OPEN && (ws->flags & NARU__WS_TIMED) == 0) {
+        ws->flags |= NARU__WS_TIMED;
+        ws->timer_ms = now_ms;
+    }
+}
+
+static naru_status next_long(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)
+{
+    if (ws->state == NARU_WS_FAILED) {
+        return ws->fault.status;
+    }
+    if (ws->state == NARU_WS_CLOSED) {
+        *in = (naru_input){in->size > 0 ? in->data + in->size : in->data, 0};
+        return NARU_END;
+    }
+    if (!naru__ws_turn_ready(ws, turn)) {
+        return NARU_ERR_ENTROPY;
+    }
+    naru__ws_cool(ws);
+    if (in->size > 0) {
+        ws->heard_ms = turn->now_ms;
+    }
+    naru_status status = advance(ws, in, turn, event_out);
+    if (ws->state != NARU_WS_FAILED) {
+        settle(ws, status, turn->now_ms);
+    }
+    return status;
+}
+
+/* ---- the short way ------------------------------------------------------------------------------------------ */
+
+/* The size of a head of 2 or 4 bytes with the right mask bit whose frame is a whole message; 0: go the long way. */
+static inline size_t short_head(const naru_ws *ws, const naru_input *in, size_t *length_out)
+{
+    if (in->size < 4) {
+        return 0;
+    }
+    const uint8_t *head = in->data;
+    bool server = ws->role == NARU_WS_SERVER;
+    size_t mask = server ? MASK_BYTES : 0;
+    size_t length = head[1] ^ (server ? NARU__WS_MASKED : 0U);
+    bool whole = head[0] == (NARU__WS_FIN | NARU_WS_TEXT) || head[0] == (NARU__WS_FIN | NARU_WS_BINARY);
+    if (!whole || length > NARU__WS_LENGTH_16) {
+        return 0;
+    }
+    size_t size = 2 + mask;
+    if (length == NARU__WS_LENGTH_16) {
+        length = (size_t)head[2] << 8 | head[3];
+        size += 2;
+        if (length < NARU__WS_LENGTH_16) {
+            return 0;
+        }
+    }
+    *length_out = length;
+    return in->size >= size && in->size - size >= length ? size : 0;
+}
+
+naru_status naru_ws_next(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)
+{
+    size_t length = 0;
+    size_t head = ws->flags & NARU__WS_SLOW ? 0 : short_head(ws, in, &length);
+    const naru_ws_options *options = ws->options;
+    if (head == 0 || length > options->message_bytes_max || length > options->frame_bytes_max ||
+        !naru__ws_turn_ready(ws, turn)) {
+        return next_long(ws, in, turn, event_out);
+    }
+    uint8_t *payload = in->data + head;
+    naru_ws_kind kind = (naru_ws_kind)(in->data[0] & NARU__WS_OPCODE);
+    if (ws->role == NARU_WS_SERVER) {
+        naru__mask(payload, payload, length, payload - MASK_BYTES, 0);
+    }
+    in->data += head + length;
+    in->size -= head + length;
+    ws->offset += head + length;
+    ws->heard_ms = turn->now_ms;
+    if (kind == NARU_WS_TEXT && !options->trust_utf8) {
+        naru__utf8 utf8 = {0};
+        size_t good = length;
+        if (!naru__utf8_feed(&utf8, (naru_span){payload, length}, &good) || !naru__utf8_complete(&utf8)) {
+            return naru__ws_fail(ws, &naru__ws_text_rule, ws->offset - length + good, turn);
+        }
+    }
+    *event_out = (naru_ws_event){.type = NARU_WS_EVENT_MESSAGE, .kind = kind, .first = true, .last = true, .rtt_ms = -1,
+                                 .data = {payload, length}};
+    return NARU_OK;
+}

@@ -1,0 +1,123 @@
+/* The session's inside, for ws/ itself and for conn/, which embeds one. */
+#ifndef NARU_WS_SESSION_H
+#define NARU_WS_SESSION_H
+
+#include "base/utf8.h"
+#include <naru/ws.h>
+
+enum {
+    NARU__WS_HEAD_MAX = 14, /* 6455 5.2: 2 bytes, 8 of length, 4 of mask */
+    NARU__WS_CONTROL_MAX = 125,
+    NARU__WS_ENTROPY_MIN = 64 /* what a call that may send wants to find unspent */
+};
+
+/* Bytes that arrived of something incomplete. */
+typedef struct naru__ws_bytes {
+    uint8_t *data;
+    size_t size;
+    size_t capacity;
+} naru__ws_bytes;
+
+typedef struct naru__ws_deflater naru__ws_deflater;
+typedef struct naru__ws_inflater naru__ws_inflater;
+
+/* What only a busy or compressed session needs. */
+typedef struct naru__ws_cold {
+    naru__ws_bytes message; /* what is there of the message, frame or chunk under way */
+    naru__ws_deflater *deflater;
+    naru__ws_inflater *inflater;
+    uint64_t zlib_ms;      /* when either was last used */
+    uint64_t frame_offset; /* where the compressed frame's payload began in the peer's stream */
+    uint64_t wire_bytes;   /* of the compressed message under way */
+    uint8_t tail_bytes;    /* how many of 00 00 ff ff have been inflated behind it */
+    bool pending;          /* the inflater filled its room: it may hold more */
+    bool delivered;        /* an event pointed at message: it goes with the next call */
+    uint8_t control_bytes;
+    uint8_t control[NARU__WS_CONTROL_MAX]; /* of a control frame that came in pieces */
+} naru__ws_cold;
+
+/* Bits of naru_ws.message and naru_ws.sending; the low two are the naru_ws_kind, 0 while none is under way. */
+enum { NARU__WS_KIND = 3, NARU__WS_COMPRESSED = 4, NARU__WS_BEGUN = 8 /* its first event is out */ };
+
+/* Bits of naru_ws.flags. */
+enum {
+    NARU__WS_SLOW = 1,      /* something is under way, or it is not open: next must not take its short way */
+    NARU__WS_IN_FRAME = 2,  /* a frame's head is read, its payload not */
+    NARU__WS_TIMED = 4,     /* timer_ms holds when the message under way began */
+    NARU__WS_RTT = 8,       /* the newest ping has no answer yet */
+    NARU__WS_CONTROLLED = 16, /* control_ms holds the start of a window */
+    NARU__WS_OWN_FRESH = 32,  /* deflate: each message we send stands alone */
+    NARU__WS_PEER_FRESH = 64  /* deflate: each message the peer sends stands alone */
+};
+
+/* An idle session is this and nothing more; compressors, buffers and the rest come and go with `cold`. */
+struct naru_ws {
+    const naru_ws_options *options;
+    const naru_allocator *allocator;
+    naru__ws_cold *cold;
+    uint64_t ping_ms;  /* when tick last sent a ping; later than heard_ms: nothing came since */
+    uint64_t timer_ms; /* open: when the message under way began; after: when our Close left or it failed */
+    union {
+        struct {
+            uint64_t offset;        /* bytes of the peer's stream taken so far */
+            uint64_t frame_left;    /* payload bytes of the frame under way that are still to come */
+            uint64_t message_bytes; /* of the message under way, inflated */
+            uint64_t heard_ms;      /* when the peer's last byte came */
+        };
+        naru_fault fault; /* once it has failed, which so needs no memory */
+    };
+    uint32_t fragments;
+    naru__utf8 utf8;         /* of the text coming in */
+    naru__utf8 sending_utf8; /* of the text going out in parts */
+    uint32_t control_ms;     /* the control frames' window; low bits of the clock */
+    uint32_t control_count;
+    uint32_t rtt_ms;   /* when our newest ping left; low bits of the clock */
+    uint32_t rtt_hash; /* of its payload */
+    uint16_t close_code;
+    uint8_t head[NARU__WS_HEAD_MAX]; /* of a frame; while its payload comes, the mask is in front, turned to its place */
+    uint8_t head_bytes;
+    uint8_t frame; /* first byte of the frame under way */
+    uint8_t role;
+    uint8_t state;
+    uint8_t flags;
+    uint8_t message;
+    uint8_t sending;
+    uint8_t own_bits;  /* deflate: window of what we send; 0: none was agreed on */
+    uint8_t peer_bits; /* and of what the peer sends */
+};
+
+void naru__ws_init(naru_ws *ws, naru_ws_role role, const naru_ws_options *options, const naru_ws_deflate *deflate,
+                   uint64_t now_ms, const naru_allocator *allocator);
+void naru__ws_deinit(naru_ws *ws);
+
+/* As if a byte of the peer had come now: for a connection that is not being read, so that silence is not its fault. */
+void naru__ws_touch(naru_ws *ws, uint64_t now_ms);
+
+/* ---- for ws/ only ------------------------------------------------------------------------------------------- */
+
+/* A way to fail. text fits a Close's reason. */
+typedef struct naru__ws_rule {
+    naru_status status;
+    uint16_t close_code; /* 1006: no Close is sent */
+    const char *rule;
+    const char *text;
+} naru__ws_rule;
+
+/* The session fails, with a Close unless one is out already. turn NULL: nothing can be sent; else it is ready. Answers the
+ * rule's status. */
+naru_status naru__ws_fail(naru_ws *ws, const naru__ws_rule *rule, uint64_t offset, const naru_ws_turn *turn);
+naru_status naru__ws_fail_memory(naru_ws *ws, const naru_ws_turn *turn);
+/* The only place where the state changes. */
+void naru__ws_move(naru_ws *ws, naru_ws_state state);
+/* Does the turn hold what this side's frames need? */
+static inline bool naru__ws_turn_ready(const naru_ws *ws, const naru_ws_turn *turn)
+{
+    return ws->role == NARU_WS_SERVER ||
+           (turn->entropy && turn->entropy->size - turn->entropy->used >= NARU__WS_ENTROPY_MIN);
+}
+/* The cold part, made if there is none. NULL: no memory. */
+naru__ws_cold *naru__ws_warm(naru_ws *ws);
+/* Drop what was delivered, and the whole cold part if nothing is left in it. */
+void naru__ws_cool(naru_ws *ws);
+
+#endif
