@@ -22,10 +22,12 @@ help:
 	@echo 'make deps     install what make test needs'
 	@echo 'make clean    remove build/'
 
+# Without the tests, which would need more to be installed; `make test` brings them back into the same directory.
 .PHONY: run
 run:
 	@tools/deps run
-	@$(MAKE) --no-print-directory build-release
+	@cmake --preset release -Wno-dev -DNARU_TESTS=OFF >/dev/null
+	@cmake --build build/release -j $(JOBS)
 	@exec build/release/apps/naru/naru serve
 
 .PHONY: deps
@@ -33,9 +35,8 @@ deps:
 	@tools/deps run test
 
 # One build directory a preset; cmake itself knows what is out of date.
-.PHONY: build-%
 build-%:
-	@cmake --preset $* -Wno-dev --log-level=WARNING
+	@cmake --preset $* -Wno-dev >/dev/null
 	@cmake --build build/$* -j $(JOBS)
 
 # One ctest over all build directories, so that there is one summary.
@@ -50,13 +51,12 @@ test: deps
 FUZZ ?= .
 .PHONY: fuzz
 fuzz: deps
-	@cmake --preset fuzz -B build/fuzz-long -Wno-dev --log-level=WARNING -DNARU_FUZZ_SECONDS=$(FUZZ_SECONDS)
+	@cmake --preset fuzz -B build/fuzz-long -Wno-dev -DNARU_FUZZ_SECONDS=$(FUZZ_SECONDS) >/dev/null
 	@cmake --build build/fuzz-long -j $(JOBS)
 	@cd build/fuzz-long && ctest -j $(TEST_JOBS) --output-on-failure --no-tests=error -R '$(FUZZ)'
 
 .PHONY: bench
-bench:
-	@tools/deps run
+bench: deps
 	@$(MAKE) --no-print-directory build-release
 	@test -x bench/run || { echo 'make bench: bench/run is not there; nothing was measured' >&2; exit 1; }
 	@bench/run
@@ -72,7 +72,7 @@ install:
 
 .PHONY: lint
 lint: deps
-	@cmake --preset clang -Wno-dev --log-level=WARNING
+	@cmake --preset asan -Wno-dev >/dev/null
 	@tools/lint
 
 # The public headers are laid out by hand: they are read as pages, and clang-format cannot set their tables.

@@ -1,5 +1,5 @@
-/* The floor: what an echo costs that does nothing with its bytes. One epoll, one recv and one send a wake-up, no framing.
- * No WebSocket server with the same system calls can be cheaper. */
+/* The floor: what an echo costs that does nothing with its bytes. One epoll, one recv and one send a wake-up, no
+ * framing. No WebSocket server with the same system calls can be cheaper. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

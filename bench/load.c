@@ -1,8 +1,9 @@
-/* A closed-loop load generator for echo servers: N connections, each with D messages in flight; for each answer the next
- * message goes out. It shares no code with the server under test, and counts answers by their bytes, whose size is known.
+/* A closed-loop load generator for echo servers: N connections, each with D messages in flight; for each answer the
+ * next message goes out. It shares no code with the server under test, and counts answers by their bytes, whose size is
+ * known.
  *
- * The figure to compare is the server's CPU time per message (from /proc/PID/task/N/schedstat): it does not depend on how
- * fast this program is. Latency is that of a closed loop: with many connections it is mostly queueing.
+ * The figure to compare is the server's CPU time per message (from /proc/PID/task/N/schedstat): it does not depend on
+ * how fast this program is. Latency is that of a closed loop: with many connections it is mostly queueing.
  * Not for: conformance. Output: one line of JSON. */
 #include <dirent.h>
 #include <errno.h>
@@ -183,7 +184,7 @@ static int open_connection(const settings *set)
 
 static void send_owed(run *r, connection *c)
 {
-    size_t lap = r->set.depth * r->frame_bytes;
+    size_t lap = r->set.depth * r->frame_bytes; /* never more is owed than this, so it is one piece */
     while (c->to_send > 0) {
         ssize_t sent = send(c->fd, r->frames + c->sent_at, c->to_send, MSG_NOSIGNAL);
         if (sent < 0) {
@@ -204,12 +205,13 @@ static void note_latency(run *r, uint64_t ns, uint64_t count)
     r->buckets[bucket < BUCKETS ? bucket : BUCKETS - 1] += count;
 }
 
-static void receive(run *r, connection *c, uint8_t *block)
+/* Watched by edges: a block that came full may not be all there is, so answer whether to ask again. */
+static bool receive(run *r, connection *c, uint8_t *block)
 {
     ssize_t got = recv(c->fd, block, BLOCK_BYTES, 0);
     if (got <= 0) {
         if (got < 0 && errno == EAGAIN) {
-            return;
+            return false;
         }
         die(got == 0 ? "the server closed" : "recv");
     }
@@ -217,7 +219,7 @@ static void receive(run *r, connection *c, uint8_t *block)
     size_t answers = c->answered / r->answer_bytes;
     c->answered %= r->answer_bytes;
     if (answers == 0) {
-        return;
+        return got == BLOCK_BYTES;
     }
     uint64_t now = now_ns();
     if (r->counting) {
@@ -227,6 +229,7 @@ static void receive(run *r, connection *c, uint8_t *block)
     c->sent_ns = now;
     c->to_send += answers * r->frame_bytes;
     send_owed(r, c);
+    return got == BLOCK_BYTES;
 }
 
 static void turn_until(run *r, int epoll, uint64_t end_ns, uint8_t *block)
@@ -240,7 +243,8 @@ static void turn_until(run *r, int epoll, uint64_t end_ns, uint8_t *block)
                 send_owed(r, c);
             }
             if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-                receive(r, c, block);
+                while (receive(r, c, block)) {
+                }
             }
         }
     }
@@ -262,25 +266,49 @@ static double percentile_us(const run *r, double part)
 static settings read_settings(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"host", 1, 0, 'h'}, {"port", 1, 0, 'p'},    {"connections", 1, 0, 'c'}, {"depth", 1, 0, 'd'},
-        {"size", 1, 0, 's'}, {"text", 0, 0, 't'},    {"raw", 0, 0, 'r'},         {"seconds", 1, 0, 'S'},
-        {"pid", 1, 0, 'P'},  {"warmup", 1, 0, 'w'},  {"cpu", 1, 0, 'C'},         {0, 0, 0, 0},
+        {"host", 1, 0, 'h'}, {"port", 1, 0, 'p'},   {"connections", 1, 0, 'c'}, {"depth", 1, 0, 'd'},
+        {"size", 1, 0, 's'}, {"text", 0, 0, 't'},   {"raw", 0, 0, 'r'},         {"seconds", 1, 0, 'S'},
+        {"pid", 1, 0, 'P'},  {"warmup", 1, 0, 'w'}, {"cpu", 1, 0, 'C'},         {0, 0, 0, 0},
     };
-    settings set = {.host = "127.0.0.1", .connections = 64, .depth = 1, .size = 20, .seconds = 1, .warmup = 0.3, .cpu = -1};
+    settings set = {
+        .host = "127.0.0.1", .connections = 64, .depth = 1, .size = 20, .seconds = 1, .warmup = 0.3, .cpu = -1};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
-        case 'h': set.host = optarg; break;
-        case 'p': set.port = (uint16_t)strtoul(optarg, NULL, 10); break;
-        case 'c': set.connections = (unsigned)strtoul(optarg, NULL, 10); break;
-        case 'd': set.depth = (unsigned)strtoul(optarg, NULL, 10); break;
-        case 's': set.size = strtoul(optarg, NULL, 10); break;
-        case 't': set.text = true; break;
-        case 'r': set.raw = true; break;
-        case 'S': set.seconds = strtod(optarg, NULL); break;
-        case 'w': set.warmup = strtod(optarg, NULL); break;
-        case 'P': set.pid = (int)strtol(optarg, NULL, 10); break;
-        case 'C': set.cpu = (int)strtol(optarg, NULL, 10); break;
-        default: exit(2);
+        case 'h':
+            set.host = optarg;
+            break;
+        case 'p':
+            set.port = (uint16_t)strtoul(optarg, NULL, 10);
+            break;
+        case 'c':
+            set.connections = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'd':
+            set.depth = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 's':
+            set.size = strtoul(optarg, NULL, 10);
+            break;
+        case 't':
+            set.text = true;
+            break;
+        case 'r':
+            set.raw = true;
+            break;
+        case 'S':
+            set.seconds = strtod(optarg, NULL);
+            break;
+        case 'w':
+            set.warmup = strtod(optarg, NULL);
+            break;
+        case 'P':
+            set.pid = (int)strtol(optarg, NULL, 10);
+            break;
+        case 'C':
+            set.cpu = (int)strtol(optarg, NULL, 10);
+            break;
+        default:
+            exit(2);
         }
     }
     return set;

@@ -31,7 +31,13 @@ set(NARU_SANITIZER_ENV
   UBSAN_OPTIONS=print_stacktrace=1
   TSAN_OPTIONS=second_deadlock_stack=1)
 
+# ctest would run both of two tests with one name, and tell about one.
 function(naru__test_properties test labels timeout)
+  get_property(names GLOBAL PROPERTY NARU_TEST_NAMES)
+  if(test IN_LIST names)
+    message(FATAL_ERROR "two tests are called ${test}")
+  endif()
+  set_property(GLOBAL APPEND PROPERTY NARU_TEST_NAMES ${test})
   if(NOT timeout)
     set(timeout 120)
   endif()

@@ -9,7 +9,7 @@
 /* How binary messages look on the way in and out. */
 typedef enum connect_form { FORM_PLAIN = 0, FORM_BASE64, FORM_HEX } connect_form;
 
-enum { WAIT_NONE = 0xffffffff };
+#define WAIT_NONE UINT32_MAX
 
 typedef struct connect_settings {
     const char *url;

@@ -14,21 +14,28 @@ static const option options[] = {
     {.help = "As a server:"},
     {OPTION_LIST, 'l', "listen", "ADDRESS", "HOST:PORT (port 0: any free one) or unix:PATH; may be repeated",
      AT(listen.addresses), 0, 0},
-    {OPTION_TEXT, 0, "tls-cert", "FILE", "serve TLS with this certificate chain (PEM)", AT(listen.tls_certificate), 0, 0},
-    {OPTION_TEXT, 0, "tls-key", "FILE", "its key (PEM), if it is not in the same file", AT(listen.tls_key), 0, 0},
-    {OPTION_NUMBER, 0, "threads", "N", "so many event loops, each on a thread; 1", AT(threads), 1, THREADS_MAX},
-    {OPTION_LIST, 0, "allow-origin", "ORIGIN", "let pages of this origin connect, `any`: all; the same host only",
-     AT(listen.origins), 0, 0},
+    {OPTION_TEXT, 0, "tls-cert", "FILE", "serve TLS with this certificate chain (PEM)",
+     AT(listen.tls_certificate), 0, 0},
+    {OPTION_TEXT, 0, "tls-key", "FILE", "its key (PEM), if it is not in the same file", AT(listen.tls_key), 0,
+     0},
+    {OPTION_NUMBER, 0, "threads", "N", "so many event loops, each on a thread; 1", AT(threads), 1,
+     THREADS_MAX},
+    {OPTION_LIST, 0, "allow-origin", "ORIGIN",
+     "let pages of this origin connect, `any`: all; the same host only", AT(listen.origins), 0, 0},
     {.help = "As a client:"},
-    {OPTION_TEXT, 'c', "connect", "URL", "connect there and echo until the server closes", AT(connect_url), 0, 0},
+    {OPTION_TEXT, 'c', "connect", "URL", "connect there and echo until the server closes", AT(connect_url), 0,
+     0},
     {OPTION_LIST, 's', "protocol", "NAME", "offer this subprotocol; may be repeated", AT(protocols), 0, 0},
-    {OPTION_TEXT, 0, "ca", "FILE", "trust these authorities (PEM) instead of the system's", AT(ca_file), 0, 0},
-    {OPTION_ON, 'k', "insecure", NULL, "check no certificate; only for trying things out", AT(insecure), 0, 0},
+    {OPTION_TEXT, 0, "ca", "FILE", "trust these authorities (PEM) instead of the system's", AT(ca_file), 0,
+     0},
+    {OPTION_ON, 'k', "insecure", NULL, "check no certificate; only for trying things out", AT(insecure), 0,
+     0},
     {.help = "Both:"},
     {OPTION_ON, 0, "deflate", NULL, "permessage-deflate: take it, or offer it", AT(listen.deflate), 0, 0},
-    {OPTION_BYTES, 0, "max-message", "BYTES", "largest message that is taken (K, M, G); 64M", AT(listen.message_bytes_max), 1,
+    {OPTION_BYTES, 0, "max-message", "BYTES", "largest message that is taken (K, M, G); 64M",
+     AT(listen.message_bytes_max), 1, UINT32_MAX},
+    {OPTION_NUMBER, 0, "max-fragments", "N", "most frames in a message; 100000", AT(listen.fragments_max), 1,
      UINT32_MAX},
-    {OPTION_NUMBER, 0, "max-fragments", "N", "most frames in a message; 100000", AT(listen.fragments_max), 1, UINT32_MAX},
     {OPTION_ON, 'v', "verbose", NULL, "say on stderr what happens", AT(listen.verbose), 0, 0},
 };
 
@@ -54,9 +61,12 @@ const cli_command echo_command = {
     .name = "echo",
     .summary = "send back each message as it came, as a server or as a client",
     .synopsis = "echo --listen ADDRESS [OPTION]...\necho --connect URL [OPTION]...\n",
-    .about = "As a server it takes any path and the first subprotocol that a client offers, prints `listening on ADDRESS`\n"
-             "with the real port once it accepts, and stops on SIGTERM or SIGINT. As a client it echoes until the server\n"
-             "closes. A peer that does not read is not read from. Control frames are limited to 1,000,000 a second.\n",
+    .about = "As a server it takes any path and the first subprotocol that a client offers, prints "
+             "`listening on ADDRESS`\n"
+             "with the real port once it accepts, and stops on SIGTERM or SIGINT. As a client it echoes "
+             "until the server\n"
+             "closes. A peer that does not read is not read from. Control frames are limited to 1,000,000 a "
+             "second.\n",
     .options = options,
     .options_count = sizeof options / sizeof options[0],
     .operands_max = 0,

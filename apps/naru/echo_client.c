@@ -19,7 +19,17 @@ typedef struct echo_client {
     naru_client *client;
     int status;
     bool failed;
+    bool verbose;
 } echo_client;
+
+static void on_open(naru_client *client, void *user)
+{
+    echo_client *echo = user;
+    naru_span url = naru_client_url(client);
+    if (echo->verbose) {
+        say(who, "connected to %.*s", (int)url.size, (const char *)url.data);
+    }
+}
 
 static void on_message(naru_client *client, naru_ws_kind kind, naru_span data, void *user)
 {
@@ -45,10 +55,10 @@ static void on_error(naru_client *client, const naru_client_failure *failure, vo
     (void)client;
     echo->failed = true;
     echo->status = (int)exit_status_of_failure(failure);
-    if (failure->http_status != 0) {
-        say(who, "%s (HTTP %d)", failure->text, failure->http_status);
+    if (failure->http_status != 0 && failure->http_status != 101) {
+        say(who, "refused: HTTP %d %s", failure->http_status, naru_http_reason(failure->http_status));
     } else {
-        say(who, "%s", failure->text);
+        say(who, "%s", failure->text ? failure->text : naru_status_text(failure->status));
     }
 }
 
@@ -60,7 +70,8 @@ static void on_close(naru_client *client, const naru_close_info *info, void *use
         echo->status = (int)exit_status_of_close(info, 0);
     }
     if (!echo->failed && echo->status != EXIT_CLEAN) {
-        say(who, "closed with code %d", info->code);
+        say(who, "closed with code %d%s%.*s", info->code, info->reason.size > 0 ? ": " : "",
+            (int)info->reason.size, info->reason.size > 0 ? (const char *)info->reason.data : "");
     }
     naru_loop_stop(echo->loop);
 }
@@ -74,8 +85,11 @@ static void on_signal(void *user, int signal)
 
 static int open_client(echo_client *echo, const echo_settings *settings, const char *url, naru_tls *tls)
 {
-    static const naru_client_handler handler = {
-        .on_message = on_message, .on_drain = on_drain, .on_error = on_error, .on_close = on_close};
+    static const naru_client_handler handler = {.on_open = on_open,
+                                                .on_message = on_message,
+                                                .on_drain = on_drain,
+                                                .on_error = on_error,
+                                                .on_close = on_close};
     naru_server_options shared;
     listen_fill(&settings->listen, &shared);
     naru_client_options options = {
@@ -137,7 +151,7 @@ int echo_connect(const cli_command *command, const echo_settings *settings)
         status = EXIT_OWN;
     }
     if (status == OPTIONS_RUN) {
-        echo_client echo = {.status = EXIT_OWN};
+        echo_client echo = {.status = EXIT_OWN, .verbose = settings->listen.verbose};
         status = run_client(&echo, settings, (const char *)naru_buf_span(&url).data, tls);
     }
     naru_buf_deinit(&url);

@@ -176,7 +176,8 @@ int echo_serve(const cli_command *command, const echo_settings *settings)
             return options_complain(command, "--threads needs HOST:PORT: a unix socket has one listener");
         }
     }
-    echo_server echo = {.count = (size_t)settings->threads, .log = {"naru echo", settings->listen.verbose, false, ""}};
+    echo_server echo = {.count = (size_t)settings->threads,
+                        .log = {"naru echo", settings->listen.verbose, false, ""}};
     int status = listen_tls(command, &settings->listen, &echo.tls);
     if (status != OPTIONS_RUN) {
         return status;

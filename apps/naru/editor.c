@@ -25,18 +25,16 @@ enum {
 };
 
 struct editor {
-    naru_loop *loop;
     naru_watch *watch;
     EditLine *line;
     History *history;
     const editor_handler *handler;
     void *user;
     mbstate_t decoder;
-    bool shown;       /* prompt and line stand on the terminal */
-    bool show_posted; /* they will at the start of the next turn */
-    bool clears;      /* the terminal knows how to clear */
-    bool gone;        /* the terminal has ended */
-    bool freed;       /* only a posted call keeps it */
+    naru_timer *redraw;
+    bool shown;  /* prompt and line stand on the terminal */
+    bool clears; /* the terminal knows how to clear */
+    bool gone;   /* the terminal has ended */
 };
 
 static char *prompt(EditLine *line)
@@ -45,7 +43,8 @@ static char *prompt(EditLine *line)
     return (char *)(uintptr_t)prompt_text;
 }
 
-/* libedit asks for a character. It only waits for the rest of a sequence, and not for long: the loop must go on. */
+/* libedit asks for a character. It only waits for the rest of a sequence, and not for long: the loop must go
+ * on. */
 static int read_character(EditLine *line, wchar_t *character_out)
 {
     editor *self = NULL;
@@ -132,15 +131,9 @@ static void show(editor *self)
     }
 }
 
-static void on_show(void *user)
+static void on_redraw(void *user)
 {
-    editor *self = user;
-    self->show_posted = false;
-    if (self->freed) {
-        free(self);
-        return;
-    }
-    show(self);
+    show(user);
 }
 
 /* Between lines the terminal is in its own mode, as the line's newline has left it. */
@@ -186,7 +179,8 @@ static void on_key(void *user, unsigned events)
     }
 }
 
-/* libedit draws by the locale; a terminal of today speaks UTF-8 also where the environment forgets to say so. */
+/* libedit draws by the locale; a terminal of today speaks UTF-8 also where the environment forgets to say so.
+ */
 static void choose_locale(void)
 {
     if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0) {
@@ -223,11 +217,11 @@ editor *editor_new(naru_loop *loop, const editor_handler *handler, void *user)
     }
     const char *terminal = getenv("TERM");
     self->clears = terminal && strcmp(terminal, "dumb") != 0;
-    self->loop = loop;
     self->handler = handler;
     self->user = user;
     choose_locale();
-    if (start_libedit(self)) {
+    self->redraw = naru_timer_new(loop, on_redraw, self);
+    if (self->redraw && start_libedit(self)) {
         self->watch = naru_watch_new(loop, STDIN_FILENO, NARU_READABLE, on_key, self);
     }
     if (!self->watch) {
@@ -242,12 +236,7 @@ void editor_print(editor *self, naru_span text)
     hide(self);
     write_all(text.data, text.size);
     /* A burst of messages is followed by one redrawing, not by one each. */
-    if (!self->show_posted) {
-        self->show_posted = naru_loop_post(self->loop, on_show, self) == NARU_OK;
-    }
-    if (!self->show_posted) {
-        show(self);
-    }
+    naru_timer_start(self->redraw, 0);
 }
 
 void editor_resize(editor *self)
@@ -260,6 +249,7 @@ void editor_free(editor *self)
     if (!self) {
         return;
     }
+    naru_timer_free(self->redraw);
     naru_watch_free(self->watch);
     if (self->line) {
         hide(self);
@@ -269,8 +259,5 @@ void editor_free(editor *self)
     if (self->history) {
         history_end(self->history);
     }
-    self->freed = true;
-    if (!self->show_posted) {
-        free(self);
-    }
+    free(self);
 }

@@ -40,9 +40,12 @@ naru_status encoding_write(naru_buf *out, connect_form form, naru_span bytes)
         return NARU_OK;
     }
     switch (form) {
-    case FORM_BASE64: return write_base64(out, bytes);
-    case FORM_HEX: return write_hex(out, bytes);
-    case FORM_PLAIN: break;
+    case FORM_BASE64:
+        return write_base64(out, bytes);
+    case FORM_HEX:
+        return write_hex(out, bytes);
+    case FORM_PLAIN:
+        break;
     }
     return naru_buf_append(out, bytes);
 }
@@ -102,9 +105,12 @@ naru_status encoding_read(naru_buf *out, connect_form form, naru_span line)
         return NARU_OK;
     }
     switch (form) {
-    case FORM_BASE64: return read_base64(out, line);
-    case FORM_HEX: return read_hex(out, line);
-    case FORM_PLAIN: break;
+    case FORM_BASE64:
+        return read_base64(out, line);
+    case FORM_HEX:
+        return read_hex(out, line);
+    case FORM_PLAIN:
+        break;
     }
     return naru_buf_append(out, line);
 }

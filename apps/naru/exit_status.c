@@ -32,12 +32,16 @@ void exit_status_print(void)
 static exit_status of_handshake(const naru_client_failure *failure)
 {
     switch (failure->phase) {
-    case NARU_PHASE_URL: return EXIT_USAGE;
+    case NARU_PHASE_URL:
+        return EXIT_USAGE;
     case NARU_PHASE_NAME:
-    case NARU_PHASE_CONNECT: return EXIT_CONNECT;
-    case NARU_PHASE_TLS: return EXIT_TLS;
+    case NARU_PHASE_CONNECT:
+        return EXIT_CONNECT;
+    case NARU_PHASE_TLS:
+        return EXIT_TLS;
     case NARU_PHASE_HANDSHAKE:
-    case NARU_PHASE_OPEN: break;
+    case NARU_PHASE_OPEN:
+        break;
     }
     return failure->status == NARU_ERR_REFUSED ? EXIT_REFUSED : EXIT_PROTOCOL;
 }
@@ -45,20 +49,27 @@ static exit_status of_handshake(const naru_client_failure *failure)
 exit_status exit_status_of_failure(const naru_client_failure *failure)
 {
     switch (failure->status) {
-    case NARU_ERR_TIMEOUT: return EXIT_TIMEOUT;
-    case NARU_ERR_MEMORY: return EXIT_OWN;
+    case NARU_ERR_TIMEOUT:
+        return EXIT_TIMEOUT;
+    case NARU_ERR_MEMORY:
+        return EXIT_OWN;
     case NARU_ERR_NAME:
-    case NARU_ERR_CONNECT: return EXIT_CONNECT;
-    case NARU_ERR_TLS: return EXIT_TLS;
+    case NARU_ERR_CONNECT:
+        return EXIT_CONNECT;
+    case NARU_ERR_TLS:
+        return EXIT_TLS;
     case NARU_ERR_CLOSED:
-    case NARU_ERR_SYSTEM: return failure->phase >= NARU_PHASE_HANDSHAKE ? EXIT_LOST : of_handshake(failure);
-    default: return of_handshake(failure);
+    case NARU_ERR_SYSTEM:
+        return failure->phase >= NARU_PHASE_HANDSHAKE ? EXIT_LOST : of_handshake(failure);
+    default:
+        return of_handshake(failure);
     }
 }
 
 exit_status exit_status_of_close(const naru_close_info *info, uint16_t our_code)
 {
-    if (info->code == 1000 || info->code == 1001 || info->code == 1005 || (our_code != 0 && info->code == our_code)) {
+    if (info->code == 1000 || info->code == 1001 || info->code == 1005 ||
+        (our_code != 0 && info->code == our_code)) {
         return EXIT_CLEAN;
     }
     return info->code == 1006 ? EXIT_LOST : EXIT_CLOSED;

@@ -20,8 +20,8 @@ typedef enum exit_status {
 
 /* The status of a connection that failed. */
 exit_status exit_status_of_failure(const naru_client_failure *failure);
-/* The status of one that closed without failing. our_code: of the Close that we sent first; 0 when we sent none or one without
- * a code. */
+/* The status of one that closed without failing. our_code: of the Close that we sent first; 0 when we sent
+ * none or one without a code. */
 exit_status exit_status_of_close(const naru_close_info *info, uint16_t our_code);
 
 /* The table, on stdout, for the help. */

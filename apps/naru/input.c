@@ -22,7 +22,8 @@ static void fail(input *in, const char *text)
     in->handler->on_error(text, in->user);
 }
 
-/* The next record at the front of the queue, with the bytes that it takes up. false: there is no complete one. */
+/* The next record at the front of the queue, with the bytes that it takes up. false: there is no complete
+ * one. */
 static bool next_record(input *in, naru_span *record_out, size_t *taken_out)
 {
     naru_span bytes = naru_buf_span(&in->queue);
@@ -106,10 +107,11 @@ static void on_readable(void *user, unsigned events)
     }
 }
 
-naru_status input_open(input *in, naru_loop *loop, bool whole, uint64_t record_bytes_max, const input_handler *handler,
-                       void *user)
+naru_status input_open(input *in, naru_loop *loop, bool whole, uint64_t record_bytes_max,
+                       const input_handler *handler, void *user)
 {
-    *in = (input){.loop = loop, .whole = whole, .record_bytes_max = record_bytes_max, .handler = handler, .user = user};
+    *in = (input){
+        .loop = loop, .whole = whole, .record_bytes_max = record_bytes_max, .handler = handler, .user = user};
     naru_buf_init(&in->queue, NULL);
     in->watch = naru_watch_new(loop, STDIN_FILENO, NARU_READABLE, on_readable, in);
     return in->watch ? NARU_OK : NARU_ERR_MEMORY;

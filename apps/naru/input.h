@@ -5,7 +5,8 @@
 #include <naru/loop.h>
 
 typedef struct input_handler {
-    /* One line without its newline, or all of stdin. NARU_FULL: taken, wait for input_resume. Negative: no more. */
+    /* One line without its newline, or all of stdin. NARU_FULL: taken, wait for input_resume. Negative: no
+     * more. */
     naru_status (*on_record)(naru_span record, void *user);
     void (*on_end)(void *user);
     void (*on_error)(const char *text, void *user);

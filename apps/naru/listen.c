@@ -12,7 +12,8 @@
 enum {
     QUEUE_HIGH_BYTES = 512 * 1024,
     QUEUE_LOW_BYTES = 128 * 1024,
-    /* Enough for a suite that floods with pings, and still an end to a flood that costs us more than the peer. */
+    /* Enough for a suite that floods with pings, and still an end to a flood that costs us more than the
+       peer. */
     CONTROL_RATE_MAX = 1000000
 };
 

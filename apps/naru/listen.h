@@ -19,8 +19,8 @@ typedef struct listen_settings {
 
 enum { BOUND_BYTES = 128 };
 
-/* Where the library's log goes: warnings and errors to stderr, everything when verbose. While quiet, the newest error is
- * only kept, for who tries an address that may well be taken. */
+/* Where the library's log goes: warnings and errors to stderr, everything when verbose. While quiet, the
+ * newest error is only kept, for who tries an address that may well be taken. */
 typedef struct listen_log {
     const char *who;
     bool verbose;
@@ -33,7 +33,8 @@ void listen_log_line(void *user, naru_log_level level, const char *line);
 /* The server options that follow from the settings, which must outlive the server. */
 void listen_fill(const listen_settings *settings, naru_server_options *options);
 
-/* *tls_out: NULL when no certificate was named. Answers OPTIONS_RUN, or the exit status after one line on stderr. */
+/* *tls_out: NULL when no certificate was named. Answers OPTIONS_RUN, or the exit status after one line on
+ * stderr. */
 int listen_tls(const cli_command *command, const listen_settings *settings, naru_tls **tls_out);
 
 #endif

@@ -61,7 +61,8 @@ static int complain_unknown(const cli_command *command, const char *name, size_t
     }
     nearest_offer(&search, "help");
     if (search.best) {
-        return options_complain(command, "unknown option --%.*s; did you mean --%s?", (int)name_bytes, name, search.best);
+        return options_complain(command, "unknown option --%.*s; did you mean --%s?", (int)name_bytes, name,
+                                search.best);
     }
     return options_complain(command, "unknown option --%.*s", (int)name_bytes, name);
 }
@@ -118,9 +119,12 @@ static bool read_seconds(const char *text, uint64_t *ms_out)
 static bool read_number(const option *row, const char *text, uint64_t *number_out)
 {
     switch (row->kind) {
-    case OPTION_BYTES: return read_bytes(text, number_out);
-    case OPTION_SECONDS: return read_seconds(text, number_out);
-    default: return read_digits(&text, number_out) && *text == '\0';
+    case OPTION_BYTES:
+        return read_bytes(text, number_out);
+    case OPTION_SECONDS:
+        return read_seconds(text, number_out);
+    default:
+        return read_digits(&text, number_out) && *text == '\0';
     }
 }
 
@@ -132,7 +136,8 @@ static int complain_range(const option_parser *parser, const option *row, const 
         return options_complain(parser->command, "--%s wants seconds from %g to %g, not '%s'", row->name,
                                 (double)min / 1000, (double)max / 1000, text);
     }
-    return options_complain(parser->command, "--%s wants a number from %llu to %llu, not '%s'", row->name, min, max, text);
+    return options_complain(parser->command, "--%s wants a number from %llu to %llu, not '%s'", row->name,
+                            min, max, text);
 }
 
 static int store(const option_parser *parser, const option *row, const char *text)
@@ -140,14 +145,22 @@ static int store(const option_parser *parser, const option *row, const char *tex
     void *slot = parser->settings + row->offset;
     uint64_t number;
     switch (row->kind) {
-    case OPTION_GROUP: break;
-    case OPTION_ON: *(bool *)slot = true; break;
-    case OPTION_OFF: *(bool *)slot = false; break;
-    case OPTION_TEXT: *(const char **)slot = text; break;
+    case OPTION_GROUP:
+        break;
+    case OPTION_ON:
+        *(bool *)slot = true;
+        break;
+    case OPTION_OFF:
+        *(bool *)slot = false;
+        break;
+    case OPTION_TEXT:
+        *(const char **)slot = text;
+        break;
     case OPTION_LIST: {
         option_list *list = slot;
         if (list->count == OPTION_LIST_MAX) {
-            return options_complain(parser->command, "--%s was given more than %d times", row->name, OPTION_LIST_MAX);
+            return options_complain(parser->command, "--%s was given more than %d times", row->name,
+                                    OPTION_LIST_MAX);
         }
         list->items[list->count++] = text;
         break;

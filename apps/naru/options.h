@@ -1,4 +1,5 @@
-/* Command lines by table: each command lists its options once, and parsing, checks and --help all come from that list.
+/* Command lines by table: each command lists its options once, and parsing, checks and --help all come from
+ * that list.
  *
  * Not for: what the options mean. Source: POSIX Utility Syntax Guidelines, and the long options of GNU. */
 #ifndef NARU_APP_OPTIONS_H
@@ -28,8 +29,8 @@ typedef enum option_kind {
 } option_kind;
 
 /* One line of a table.
- * shapes    letter: 0 for none. offset: where in the command's settings the value goes, of the kind's type. value: its
- *           name in the help, NULL for ON and OFF. min, max: of the number as it is stored. */
+ * shapes    letter: 0 for none. offset: where in the command's settings the value goes, of the kind's type.
+ * value: its name in the help, NULL for ON and OFF. min, max: of the number as it is stored. */
 typedef struct option {
     option_kind kind;
     char letter;
@@ -57,12 +58,14 @@ typedef struct cli_command {
 enum { OPTIONS_RUN = -1 };
 
 /* Read argv (argv[0] is the command's name) into settings, which hold the defaults.
- * errors    EXIT_USAGE after one line on stderr; EXIT_CLEAN after --help. operands->count is at most operands_max. */
+ * errors    EXIT_USAGE after one line on stderr; EXIT_CLEAN after --help. operands->count is at most
+ * operands_max. */
 int options_parse(const cli_command *command, int argc, char **argv, void *settings, option_list *operands);
 
 void options_help(const cli_command *command);
 
 /* Say what is wrong with the command line, and where the help is. Answers EXIT_USAGE. */
-int options_complain(const cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int options_complain(const cli_command *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

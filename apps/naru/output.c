@@ -1,7 +1,7 @@
 /* Writing to stdout without ever waiting for its reader.
  *
- * A pipe's O_NONBLOCK belongs to everyone who shares it, so stdout itself is left as it is: a pipe is opened once more
- * for ourselves, a socket is told with each send. Files and terminals take what they are given.
+ * A pipe's O_NONBLOCK belongs to everyone who shares it, so stdout itself is left as it is: a pipe is opened
+ * once more for ourselves, a socket is told with each send. Files and terminals take what they are given.
  * Source: POSIX open, pipe; proc(5). */
 #include "output.h"
 

@@ -18,7 +18,8 @@ typedef struct output {
 } output;
 
 /* on_progress comes from the loop whenever something was written, or has failed. errors NARU_ERR_MEMORY */
-NARU_MUST_USE naru_status output_open(output *out, naru_loop *loop, void (*on_progress)(void *user), void *user);
+NARU_MUST_USE naru_status output_open(output *out, naru_loop *loop, void (*on_progress)(void *user),
+                                      void *user);
 /* Where to append to; call output_flush after it. */
 naru_buf *output_buf(output *out);
 void output_flush(output *out);

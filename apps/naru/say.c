@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* How many bytes of well-formed, printable UTF-8 stand at the front: 0 when the first byte is to be escaped. */
+/* How many bytes of well-formed, printable UTF-8 stand at the front: 0 when the first byte is to be escaped.
+ */
 static size_t printable_bytes(naru_span text, bool keep_lines)
 {
     uint8_t first = text.data[0];

@@ -35,7 +35,7 @@ typedef enum naru_status {
 
     NARU_ERR_MEMORY = -1,      /* the allocator answered NULL */
     NARU_ERR_ARGUMENT = -2,    /* the caller's argument breaks a rule that this function's comment states */
-    NARU_ERR_STATE = -3,       /* the call does not fit the object's state: not open, already closing, already answered */
+    NARU_ERR_STATE = -3,       /* the call does not fit the object's state: not open, closing, already answered */
     NARU_ERR_ENTROPY = -4,     /* too few random bytes were handed over: refill and call again, nothing was changed */
     NARU_ERR_PROTOCOL = -5,    /* the peer broke a rule of the protocol */
     NARU_ERR_TOO_BIG = -6,     /* the peer passed a limit that counts bytes */

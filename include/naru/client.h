@@ -25,8 +25,8 @@ typedef enum naru_ready_state {
 /* How far a connection came before it failed. */
 typedef enum naru_client_phase {
     NARU_PHASE_URL = 0,
-    NARU_PHASE_NAME,      /* resolving the host */
-    NARU_PHASE_CONNECT,   /* TCP */
+    NARU_PHASE_NAME,    /* resolving the host */
+    NARU_PHASE_CONNECT, /* TCP */
     NARU_PHASE_TLS,
     NARU_PHASE_HANDSHAKE, /* the HTTP exchange */
     NARU_PHASE_OPEN
@@ -34,8 +34,8 @@ typedef enum naru_client_phase {
 
 /* Why it failed, for people and for programs.
  * shapes    system_error: errno of the last attempt, 0 none. text: one sentence with the detail (the address, the
- *           certificate's fault, the rule that was broken). http_status, head, body: of an answer other than 101; body is
- *           its first 4 KiB at most; head NULL when none came.
+ *           certificate's fault, the rule that was broken). http_status, head, body: of an answer other than 101;
+ *           body is its first 4 KiB at most; head NULL when none came.
  * lifetime  until the callback returns. */
 typedef struct naru_client_failure {
     naru_client_phase phase;
@@ -48,8 +48,8 @@ typedef struct naru_client_failure {
     naru_fault fault;
 } naru_client_failure;
 
-/* The events of the WHATWG interface, in its order: open, messages, then error only if it failed, then close, exactly once.
- * None runs inside a call on the client. The client may be freed in on_close. Any may be NULL. */
+/* The events of the WHATWG interface, in its order: open, messages, then error only if it failed, then close,
+ * exactly once. None runs inside a call on the client. The client may be freed in on_close. Any may be NULL. */
 typedef struct naru_client_handler {
     void (*on_open)(naru_client *client, void *user);
     void (*on_message)(naru_client *client, naru_ws_kind kind, naru_span data, void *user);
@@ -63,42 +63,48 @@ typedef struct naru_client_handler {
 
 /* 0 and NULL mean the default that is named. Everything is copied or referenced before naru_client_open returns. */
 typedef struct naru_client_options {
-    naru_conn_options conn;          /* conn.ws.message_bytes_max is 64 MiB here, queue_bytes_max unlimited with
+    naru_conn_options conn;       /* conn.ws.message_bytes_max is 64 MiB here, queue_bytes_max unlimited with
                                         NARU_QUEUE_REFUSE, as browsers buffer without bound */
-    const char *base_url;            /* what a relative URL is resolved against; none: relative URLs fail */
-    const char *const *protocols;    /* offered, in this order */
+    const char *base_url;         /* what a relative URL is resolved against; none: relative URLs fail */
+    const char *const *protocols; /* offered, in this order */
     size_t protocols_count;
-    const naru_http_field *fields;   /* added to the request; not those that naru writes itself */
+    const naru_http_field *fields; /* added to the request; not those that naru writes itself */
     size_t fields_count;
-    const char *origin;              /* the Origin field; none */
-    const char *address;             /* connect there instead of the URL's host: "unix:PATH" or "HOST:PORT" */
-    naru_tls *tls;                   /* for wss; NULL: check against the system's authorities */
-    uint32_t handshake_timeout_ms;   /* names, TCP, TLS and HTTP together; 30000; NARU_NEVER */
-    bool allow_bad_ports;            /* do not refuse the ports that browsers refuse */
+    const char *origin;            /* the Origin field; none */
+    const char *address;           /* connect there instead of the URL's host: "unix:PATH" or "HOST:PORT" */
+    naru_tls *tls;                 /* for wss; NULL: check against the system's authorities */
+    uint32_t handshake_timeout_ms; /* names, TCP, TLS and HTTP together; 30000; NARU_NEVER */
+    bool allow_bad_ports;          /* do not refuse the ports that browsers refuse */
 } naru_client_options;
 
 /* new WebSocket(url, protocols): checks its arguments, then connects in the background.
  *
  * shapes    url: ws, wss, http or https; no fragment. A user name and password in it become Basic authorization.
  *           options NULL: the defaults. handler is copied.
- * errors    NARU_ERR_ARGUMENT, where the interface throws SyntaxError: bad URL, other scheme, a fragment, a protocol that is
- *           no token or is there twice (without case); reason_out (may be NULL) says which, static. NARU_ERR_MEMORY. A
- *           refused port or anything later is no error of this call but an on_error and on_close. */
-NARU_API NARU_MUST_USE naru_status naru_client_open(naru_loop *loop, const char *url, const naru_client_options *options,
+ * errors    NARU_ERR_ARGUMENT, where the interface throws SyntaxError: bad URL, other scheme, a fragment, a protocol
+ *           that is no token or is there twice (without case); reason_out (may be NULL) says which, static.
+ *           NARU_ERR_MEMORY. A refused port or anything later is no error of this call but an on_error and
+ *           on_close. */
+NARU_API NARU_MUST_USE naru_status naru_client_open(naru_loop *loop, const char *url,
+                                                    const naru_client_options *options,
                                                     const naru_client_handler *handler, void *user,
                                                     naru_client **client_out, const char **reason_out);
 /* Aborts if it is not closed yet; no callback comes any more. NULL is fine; in any callback of its own too. */
 NARU_API void naru_client_free(naru_client *client);
 
-/* send(data). errors NARU_ERR_STATE: still connecting (InvalidStateError). NARU_END: closing or closed: nothing was sent, and
- * buffered bytes grow all the same, as the interface says. NARU_FULL, NARU_ERR_UTF8, NARU_ERR_TOO_BIG, NARU_ERR_MEMORY as
- * naru_conn_send. shapes flags as naru_ws_send. */
+/* send(data). errors NARU_ERR_STATE: still connecting (InvalidStateError). NARU_END: closing or closed: nothing was
+ * sent, and buffered bytes grow all the same, as the interface says. NARU_FULL, NARU_ERR_UTF8, NARU_ERR_TOO_BIG,
+ * NARU_ERR_MEMORY as naru_conn_send. shapes flags as naru_ws_send. */
 NARU_API naru_status naru_client_send(naru_client *client, naru_ws_kind kind, naru_span data, unsigned flags);
-NARU_API naru_status naru_client_send_part(naru_client *client, naru_ws_kind kind, naru_span data, bool last, unsigned flags);
+NARU_API naru_status naru_client_send_part(naru_client *client, naru_ws_kind kind, naru_span data, bool last,
+                                           unsigned flags);
+/* A pong of one's own is for conn.ws.manual_pong. errors NARU_ERR_STATE: not open. NARU_ERR_ARGUMENT: more than 125
+ * bytes. NARU_ERR_MEMORY. */
 NARU_API naru_status naru_client_ping(naru_client *client, naru_span data);
-/* close(code, reason). shapes code: 1000, 3000 to 4999; 0: no code and no reason (the peer sees 1005). reason: UTF-8, at most
- * 123 bytes. errors NARU_ERR_ARGUMENT: the code (InvalidAccessError) or a longer reason (SyntaxError), also when closed
- * already. While connecting: fails the connection. */
+NARU_API naru_status naru_client_pong(naru_client *client, naru_span data);
+/* close(code, reason). shapes code: 1000, 3000 to 4999; 0: no code and no reason (the peer sees 1005). reason:
+ * UTF-8, at most 123 bytes. errors NARU_ERR_ARGUMENT: the code (InvalidAccessError) or a longer reason
+ * (SyntaxError), also when closed already. While connecting: fails the connection. */
 NARU_API naru_status naru_client_close(naru_client *client, uint16_t code, naru_span reason);
 NARU_API void naru_client_abort(naru_client *client); /* end it now; on_error and on_close follow */
 NARU_API void naru_client_pause(naru_client *client);

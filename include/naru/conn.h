@@ -18,24 +18,26 @@ typedef struct naru_conn naru_conn;
 
 /* What happens to a message that would take the outbound queue past queue_bytes_max. */
 typedef enum naru_queue_policy {
-    NARU_QUEUE_CLOSE = 0,   /* the connection is closed with 1013: the peer reads too slowly */
-    NARU_QUEUE_REFUSE,      /* the message is not taken: NARU_ERR_TOO_BIG; wait for drain */
-    NARU_QUEUE_DROP_OLDEST  /* whole messages of which nothing is out yet are dropped, oldest first; needs a deflate
+    NARU_QUEUE_CLOSE = 0,  /* the connection is closed with 1013: the peer reads too slowly */
+    NARU_QUEUE_REFUSE,     /* the message is not taken: NARU_ERR_TOO_BIG; wait for drain */
+    NARU_QUEUE_DROP_OLDEST /* whole messages of which nothing is out yet are dropped, oldest first; needs a deflate
                                without context takeover on our side, and asks for it in the handshake */
 } naru_queue_policy;
 
 /* 0 means the default that is named. */
 typedef struct naru_conn_options {
     naru_ws_options ws;
-    uint64_t queue_bytes_max;  /* bytes waiting to be sent; 1 MiB, and at least one message of any size fits an empty queue */
+    /* bytes waiting to be sent; 1 MiB, and at least one message of any size fits an empty queue */
+    uint64_t queue_bytes_max;
     uint64_t queue_high_bytes; /* above this mark a send answers NARU_FULL; 64 KiB */
     uint64_t queue_low_bytes;  /* once below it again, on_drain; 16 KiB */
     naru_queue_policy queue_policy;
 } naru_conn_options;
 
 /* How it ended.
- * shapes    code: of the peer's Close (1005: none in it), or 1006 when there was none. clean: the closing handshake went
- *           both ways (WHATWG wasClean). fault: status NARU_OK when nothing failed. dropped: messages that the queue's policy dropped.
+ * shapes    code: of the peer's Close (1005: none in it), or 1006 when there was none. clean: the closing handshake
+ *           went both ways (WHATWG wasClean). fault: status NARU_OK when nothing failed. dropped: messages that the
+ *           queue's policy dropped.
  * lifetime  reason until on_close returns. */
 typedef struct naru_close_info {
     uint16_t code;
@@ -60,19 +62,20 @@ typedef struct naru_conn_handler {
 
 /* Queue one message; it leaves at the end of the turn with all else that was queued, in one system call.
  * shapes    flags: see naru_ws_send.
- * errors    NARU_FULL: taken, and the queue is above its high mark. NARU_ERR_TOO_BIG: not taken (NARU_QUEUE_REFUSE), or the
- *           connection is being closed for it (NARU_QUEUE_CLOSE). NARU_ERR_STATE: not open. NARU_ERR_UTF8. NARU_ERR_MEMORY. */
+ * errors    NARU_FULL: taken, and the queue is above its high mark. NARU_ERR_TOO_BIG: not taken (NARU_QUEUE_REFUSE),
+ *           or the connection is being closed for it (NARU_QUEUE_CLOSE). NARU_ERR_STATE: not open. NARU_ERR_UTF8.
+ *           NARU_ERR_MEMORY. */
 NARU_API naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags);
 NARU_API naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span data, bool last, unsigned flags);
 NARU_API naru_status naru_conn_ping(naru_conn *conn, naru_span data); /* at most 125 bytes */
 NARU_API naru_status naru_conn_pong(naru_conn *conn, naru_span data);
-/* Start the closing handshake after what is queued; see naru_ws_close for code and reason. NARU_OK also if it is closing
- * already. */
+/* Start the closing handshake after what is queued; see naru_ws_close for code and reason. NARU_OK also if it is
+ * closing already. */
 NARU_API naru_status naru_conn_close(naru_conn *conn, uint16_t code, naru_span reason);
 /* End it now, without a closing handshake, dropping what is queued. on_close follows with 1006. */
 NARU_API void naru_conn_abort(naru_conn *conn);
-/* Take nothing more from the peer until resumed (TCP pushes back). No event is lost, none comes meanwhile but on_drain and
- * on_close. A pause stops the clock for pongs that we wait for. */
+/* Take nothing more from the peer until resumed (TCP pushes back). No event is lost, none comes meanwhile but
+ * on_drain and on_close. A pause stops the clock for pongs that we wait for. */
 NARU_API void naru_conn_pause(naru_conn *conn);
 NARU_API void naru_conn_resume(naru_conn *conn);
 

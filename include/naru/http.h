@@ -38,11 +38,15 @@ NARU_API void naru_http_head_free(naru_http_head *head); /* NULL is fine */
 
 /* Take bytes from the front of `in` up to the end of the head.
  *
- * lifetime  nothing of `in` is kept. On NARU_OK in stands at the first byte behind the head.
+ * lifetime  nothing of `in` is kept. On NARU_OK in stands at the first byte behind the head; calling again takes
+ *           nothing.
  * errors    NARU_MORE: feed more. Anything negative: the head is bad, naru_http_head_fault says how, with the status
  *           that answers it (400, 414, 431, 505); every later call answers the same.
  * rules     CRLF only, no bare LF or CR, no obs-fold, no blank before the colon, no NUL, token names; at most one
- *           empty line is skipped before a request line; HTTP/1.0 and HTTP/1.1 only; one Host in an HTTP/1.1 request.
+ *           empty line is skipped before a request line; HTTP/1.0 and HTTP/1.1, a higher 1.x being read as 1.1
+ *           (9110 2.5), any other major version is 505; one Host in an HTTP/1.1 request, none that is no host.
+ *           Targets: visible ASCII without `#`; `*` only for OPTIONS, host:port for CONNECT and only for it; of
+ *           absolute URIs only http, https, ws and wss, without user information.
  *           Content-Length: digits only, at most one field, one value, not beside Transfer-Encoding; Transfer-Encoding:
  *           exactly `chunked`, only in HTTP/1.1.
  * source    RFC 9112 2 to 6 */
@@ -52,7 +56,7 @@ NARU_API const naru_fault *naru_http_head_fault(const naru_http_head *head);
 /* The parts of a complete head. All spans live as long as the head. */
 NARU_API naru_span naru_http_head_method(const naru_http_head *head);
 NARU_API naru_span naru_http_head_target(const naru_http_head *head); /* as sent */
-NARU_API naru_span naru_http_head_path(const naru_http_head *head);   /* the target up to `?`; of absolute-form: its path */
+NARU_API naru_span naru_http_head_path(const naru_http_head *head);   /* up to `?`; of absolute-form: its path */
 NARU_API naru_span naru_http_head_query(const naru_http_head *head);  /* behind `?`, empty when there is none */
 NARU_API int naru_http_head_minor(const naru_http_head *head);        /* 1 for HTTP/1.1, 0 for HTTP/1.0 */
 NARU_API int naru_http_head_status(const naru_http_head *head);       /* of a response */
@@ -72,7 +76,7 @@ NARU_API bool naru_http_head_keeps_alive(const naru_http_head *head);
  * false: no more. Empty members are skipped (RFC 9110 5.6.1). */
 NARU_API bool naru_http_list_next(naru_span *rest, naru_span *member_out);
 NARU_API bool naru_http_is_token(naru_span text);       /* RFC 9110 5.6.2, at least one character */
-NARU_API bool naru_http_is_field_value(naru_span text); /* RFC 9110 5.5: no control characters but tab, no outer blanks */
+NARU_API bool naru_http_is_field_value(naru_span text); /* RFC 9110 5.5: no controls but tab, no outer blanks */
 /* The usual phrase ("Not Found"); "" for a status without one. Static. */
 NARU_API const char *naru_http_reason(int status);
 
@@ -96,8 +100,9 @@ typedef struct naru_http_body {
 NARU_API NARU_MUST_USE naru_status naru_http_body_start(naru_http_body *body, const naru_http_head *head, bool has_body,
                                                         uint64_t bytes_max);
 /* Take the next piece of the body from the front of `in`. piece_out points into `in`.
- * errors    NARU_OK: a piece of at least one byte. NARU_MORE: in is used up. NARU_END: the body is complete, in stands behind
- *           it. NARU_ERR_PROTOCOL: bad chunk. NARU_ERR_TOO_BIG: past bytes_max, or chunk lines and trailers past 8 KiB.
+ * errors    NARU_OK: a piece of at least one byte. NARU_MORE: in is used up. NARU_END: the body is complete, in
+ *           stands behind it. NARU_ERR_PROTOCOL: bad chunk. NARU_ERR_TOO_BIG: past bytes_max, or too much framing:
+ *           trailers past 8 KiB, or chunk lines past 8 KiB when 16 bytes a chunk and one a byte of content are free.
  * A response without length ends with the connection: then NARU_END never comes. RFC 9112 6 and 7. */
 NARU_API NARU_MUST_USE naru_status naru_http_body_next(naru_http_body *body, naru_input *in, naru_span *piece_out);
 /* Does the body end only with the connection? */
@@ -105,8 +110,8 @@ NARU_API bool naru_http_body_until_close(const naru_http_body *body);
 
 /* ---- URLs --------------------------------------------------------------------------------------------------- */
 
-/* A parsed absolute URL of the schemes ws, wss, http, https, by the WHATWG rules: what a browser's WebSocket constructor
- * would make of it. Spans point into `text`, which the url owns.
+/* A parsed absolute URL of the schemes ws, wss, http, https, by the WHATWG rules: what a browser's WebSocket
+ * constructor would make of it. Spans point into `text`, which the url owns.
  * shapes    host: lower case, IPv4 in dotted form, IPv6 in brackets, compressed. port: the number to connect to,
  *           also when the URL leaves it out. path begins with `/`. query without `?`. username and password as they
  *           stand in the URL, percent-encoded. */
@@ -156,8 +161,9 @@ NARU_API NARU_MUST_USE naru_status naru_cookie_write(naru_buf *out, const naru_c
 
 /* ---- writing ------------------------------------------------------------------------------------------------ */
 
-/* Append a status line or request line, a field, or the end of a head. All check what they write, so that no field
- * can be smuggled in. errors NARU_ERR_ARGUMENT: a character that the grammar forbids; NARU_ERR_MEMORY. */
+/* Append a status line (reason NULL: the usual phrase), a request line, a field, or the end of a head. All check what
+ * they write, so that no field can be smuggled in.
+ * errors    NARU_ERR_ARGUMENT: a character that the grammar forbids; NARU_ERR_MEMORY. The buf is then unchanged. */
 NARU_API NARU_MUST_USE naru_status naru_http_write_status(naru_buf *out, int status, const char *reason);
 NARU_API NARU_MUST_USE naru_status naru_http_write_request(naru_buf *out, const char *method, naru_span target);
 NARU_API NARU_MUST_USE naru_status naru_http_write_field(naru_buf *out, naru_span name, naru_span value);

@@ -38,8 +38,8 @@ NARU_API void naru_loop_free(naru_loop *loop);
 NARU_API naru_status naru_loop_run(naru_loop *loop);
 /* End naru_loop_run after this turn. Owner's thread; from elsewhere post it. */
 NARU_API void naru_loop_stop(naru_loop *loop);
-/* One turn: wait at most timeout_ms (0: not at all, NARU_NEVER there is in <naru/ws.h>: UINT32_MAX for ever), then handle
- * what is ready. For a foreign loop: watch naru_loop_fd for reading, and call this when it is or when
+/* One turn: wait at most timeout_ms (0: not at all, NARU_NEVER there is in <naru/ws.h>: UINT32_MAX for ever), then
+ * handle what is ready. For a foreign loop: watch naru_loop_fd for reading, and call this when it is or when
  * naru_loop_wait_ms has passed. */
 NARU_API naru_status naru_loop_turn(naru_loop *loop, uint32_t timeout_ms);
 NARU_API int naru_loop_fd(const naru_loop *loop);
@@ -50,7 +50,8 @@ NARU_API uint64_t naru_loop_now_ms(const naru_loop *loop);
 /* The loop's allocator: cached, for its thread only. */
 NARU_API const naru_allocator *naru_loop_allocator(naru_loop *loop);
 
-/* Have call(user) run on the loop's thread, in the order of posts of one thread. Any thread, also a signal-free callback.
+/* Have call(user) run on the loop's thread, in the order of posts of one thread. Any thread, also a signal-free
+ * callback.
  * errors    NARU_ERR_MEMORY: it will not run. */
 NARU_API NARU_MUST_USE naru_status naru_loop_post(naru_loop *loop, void (*call)(void *user), void *user);
 

@@ -30,17 +30,19 @@ typedef struct naru_server_options {
     naru_origin_policy origin_policy;
     const char *const *origins; /* for NARU_ORIGIN_LIST; borrowed */
     size_t origins_count;
-    uint64_t body_bytes_max;       /* of a plain request's body; 1 MiB; passed: 413 */
-    uint32_t handshake_timeout_ms; /* from accept to the request's answer, TLS included, not moved by bytes; 10000; 408 */
-    uint32_t idle_timeout_ms;      /* a kept-alive HTTP connection between two requests; 30000 */
-    uint32_t connections_max;      /* all kinds; 10000; more wait in the kernel's queue */
-    const char *server_name;       /* the Server field; NULL: none is sent */
+    uint64_t body_bytes_max; /* of a plain request's body; 1 MiB; passed: 413 */
+    /* from accept to the request's answer, TLS included, not moved by bytes; 10000; 408 */
+    uint32_t handshake_timeout_ms;
+    uint32_t idle_timeout_ms; /* a kept-alive HTTP connection between two requests; 30000 */
+    uint32_t connections_max; /* all kinds; 10000; more wait in the kernel's queue */
+    const char *server_name;  /* the Server field; NULL: none is sent */
 } naru_server_options;
 
 /* options NULL: the defaults. errors NARU_ERR_ARGUMENT: an option out of range. NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_server_new(naru_loop *loop, const naru_server_options *options,
                                                    naru_server **server_out);
-/* Ends every connection at once (on_close with 1006), then frees. NULL is fine. Not from a callback of its connections. */
+/* Ends every connection at once (on_close with 1006), then frees. NULL is fine. Not from a callback of its
+ * connections. */
 NARU_API void naru_server_free(naru_server *server);
 
 typedef struct naru_listen_options {
@@ -51,22 +53,24 @@ typedef struct naru_listen_options {
 
 /* Accept connections at an address. A server may have several.
  *
- * shapes    address: "HOST:PORT" with a numeric IPv4, a bracketed IPv6 or "localhost", port 0 for any free one; ":PORT" for
- *           all addresses; "unix:PATH" (an existing socket file that nobody listens on is replaced; removed at the end).
- *           options NULL: plain. bound_out (may be NULL, 128 bytes): the address with the real port.
+ * shapes    address: "HOST:PORT" with a numeric IPv4, a bracketed IPv6 or "localhost", port 0 for any free one;
+ *           ":PORT" for all addresses; "unix:PATH" (an existing socket file that nobody listens on is replaced;
+ *           removed at the end). options NULL: plain. bound_out (may be NULL, 128 bytes): the address with the real
+ *           port.
  * errors    NARU_ERR_ARGUMENT: not an address. NARU_ERR_SYSTEM: the log says why. NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_server_listen(naru_server *server, const char *address,
                                                       const naru_listen_options *options, char *bound_out);
 
 /* ---- requests ----------------------------------------------------------------------------------------------- */
 
-/* A request that waits for its answer. Exactly one of accept, reject, respond and respond_file answers it, in the callback or
- * later; bytes that the peer sends meanwhile wait, within limits. A request that is not answered within
+/* A request that waits for its answer. Exactly one of accept, reject, respond and respond_file answers it, in the
+ * callback or later; bytes that the peer sends meanwhile wait, within limits. A request that is not answered within
  * handshake_timeout_ms gets 503, and the handle is gone: on_cancel tells. */
 typedef struct naru_request naru_request;
 
 NARU_API const naru_http_head *naru_request_head(const naru_request *request);
-NARU_API naru_span naru_request_path(const naru_request *request); /* decoded, without dot segments: what routes compare */
+NARU_API naru_span naru_request_path(const naru_request *request); /* decoded, without dot segments: what routes
+compare */
 NARU_API naru_span naru_request_body(const naru_request *request); /* complete; empty for an upgrade */
 NARU_API bool naru_request_is_upgrade(const naru_request *request);
 NARU_API bool naru_request_is_tls(const naru_request *request);
@@ -81,11 +85,12 @@ NARU_API void naru_request_on_cancel(naru_request *request, void (*on_cancel)(vo
 NARU_API naru_status naru_request_add_field(naru_request *request, const char *name, naru_span value);
 
 /* Accept the upgrade. shapes protocol: one that was asked for, or empty. handler: borrowed for the connection's life;
- * NULL: the route's. user: what callbacks get. errors NARU_ERR_STATE: not an upgrade, or answered. NARU_ERR_ARGUMENT: the
- * protocol was not asked for. The handle is gone after NARU_OK. */
+ * NULL: the route's. user: what callbacks get. errors NARU_ERR_STATE: not an upgrade, or answered.
+ * NARU_ERR_ARGUMENT: the protocol was not asked for. The handle is gone after NARU_OK. */
 NARU_API naru_status naru_request_accept(naru_request *request, naru_span protocol, const naru_conn_handler *handler,
                                          void *user);
-/* Answer with a status from 200 to 599, a content type (NULL: text/plain; charset=utf-8) and a body, which is copied. */
+/* Answer with a status from 200 to 599, a content type (NULL: text/plain; charset=utf-8) and a body, which is
+ * copied. */
 NARU_API naru_status naru_request_respond(naru_request *request, int status, const char *content_type, naru_span body);
 /* Shorthand: the status with its phrase as the body. */
 NARU_API naru_status naru_request_reject(naru_request *request, int status);
@@ -103,25 +108,29 @@ typedef struct naru_ws_route {
     naru_conn_handler handler;
 } naru_ws_route;
 
-/* shapes    path: exact ("/chat"), or a prefix when it ends in `/` followed by `*` ("/app/" and a star), or "*" for any. The
- *           longest match wins, exact before prefix. route is copied. Later routes of the same path replace earlier ones.
+/* shapes    path: exact ("/chat"), or a prefix when it ends in `/` followed by `*` ("/app/" and a star), or "*" for
+ * any. The
+ *           longest match wins, exact before prefix. route is copied. Later routes of the same path replace earlier
+ *           ones.
  * errors    NARU_ERR_ARGUMENT, NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_server_route_ws(naru_server *server, const char *path,
                                                         const naru_ws_route *route, void *user);
 /* on_request answers plain requests of any method. */
 NARU_API NARU_MUST_USE naru_status naru_server_route_http(naru_server *server, const char *path,
-                                                          void (*on_request)(naru_request *request, void *user), void *user);
-/* Serve the files below directory for GET and HEAD: index.html for a folder, no dot files, nothing outside of it (also not
- * through symbolic links). path is a prefix route. */
-NARU_API NARU_MUST_USE naru_status naru_server_route_files(naru_server *server, const char *path, const char *directory);
+                                                          void (*on_request)(naru_request *request, void *user),
+                                                          void *user);
+/* Serve the files below directory for GET and HEAD: index.html for a folder, no dot files, nothing outside of it
+ * (also not through symbolic links). path is a prefix route. */
+NARU_API NARU_MUST_USE naru_status naru_server_route_files(naru_server *server, const char *path,
+                                                           const char *directory);
 /* Serve one thing from memory. body and etag are borrowed for the server's life. */
 NARU_API NARU_MUST_USE naru_status naru_server_route_memory(naru_server *server, const char *path,
                                                             const char *content_type, naru_span body);
 
 /* ---- the whole ---------------------------------------------------------------------------------------------- */
 
-/* Stop gracefully: accept no more, answer what is half asked with 503, close every WebSocket with code 1001, end the rest after
- * deadline_ms; then on_stopped(user), once. Again: a shorter deadline takes over. */
+/* Stop gracefully: accept no more, answer what is half asked with 503, close every WebSocket with code 1001, end the
+ * rest after deadline_ms; then on_stopped(user), once. Again: a shorter deadline takes over. */
 NARU_API void naru_server_stop(naru_server *server, uint32_t deadline_ms, void (*on_stopped)(void *user), void *user);
 
 NARU_API size_t naru_server_connections(const naru_server *server); /* sockets, of all kinds */

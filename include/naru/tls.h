@@ -28,7 +28,8 @@ typedef struct naru_tls_client_options {
     bool insecure;                /* check nothing. Only for trying things out */
 } naru_tls_client_options;
 
-/* errors    NARU_ERR_TLS: a file cannot be read or does not fit; reason (may be NULL, else reason_bytes long) is told which
+/* errors    NARU_ERR_TLS: a file cannot be read or does not fit; reason (may be NULL, else reason_bytes long) is
+ * told which
  *           and why. NARU_ERR_MEMORY. *tls_out is unchanged on failure. */
 NARU_API NARU_MUST_USE naru_status naru_tls_server_new(const naru_tls_server_options *options, naru_tls **tls_out,
                                                        char *reason, size_t reason_bytes);

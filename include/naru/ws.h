@@ -1,5 +1,5 @@
-/* <naru/ws.h>: the WebSocket protocol, both roles, without I/O: bytes and time in, events and bytes out. It runs under any
- * loop or none: examples/ has it over a socketpair and over libuv.
+/* <naru/ws.h>: the WebSocket protocol, both roles, without I/O: bytes and time in, events and bytes out. It runs
+ * under any loop or none: examples/ has it over a socketpair and over libuv.
  *
  * Not for: sockets, TLS, threads (see <naru/server.h> and <naru/client.h>). Source: RFC 6455, RFC 7692. */
 #ifndef NARU_WS_H
@@ -25,8 +25,8 @@ typedef enum naru_ws_delivery {
     NARU_WS_FRAMES        /* one event a data frame, whole and inflated */
 } naru_ws_delivery;
 
-#define NARU_NEVER UINT32_MAX           /* for a time: off */
-#define NARU_UNLIMITED UINT64_MAX       /* for a limit in bytes: none; a limit is never off by accident */
+#define NARU_NEVER UINT32_MAX     /* for a time: off */
+#define NARU_UNLIMITED UINT64_MAX /* for a limit in bytes: none; a limit is never off by accident */
 
 /* What we want of permessage-deflate (RFC 7692). Window bits are 9 to 15; an offer that demands 8 from our deflater is
  * declined, since zlib has no raw deflate with 8. */
@@ -34,28 +34,28 @@ typedef struct naru_ws_deflate_options {
     bool enabled;                    /* offer it (client), take it (server); false is the default */
     bool server_no_context_takeover; /* client: ask for it. server: insist on it */
     bool client_no_context_takeover;
-    uint8_t server_window_bits_max;  /* 0: 15 */
-    uint8_t client_window_bits_max;  /* 0: 15 */
-    uint8_t level;                   /* 1 to 9; 0: 6 */
-    uint8_t memory_level;            /* 1 to 9; 0: 8 */
-    uint32_t threshold_bytes;        /* shorter messages leave uncompressed; 0: 64; 1 compresses all */
-    uint32_t idle_release_ms;        /* give compressor memory back after this much silence; 0: 30000; NARU_NEVER */
+    uint8_t server_window_bits_max; /* 0: 15 */
+    uint8_t client_window_bits_max; /* 0: 15 */
+    uint8_t level;                  /* 1 to 9; 0: 6 */
+    uint8_t memory_level;           /* 1 to 9; 0: 8 */
+    uint32_t threshold_bytes;       /* shorter messages leave uncompressed; 0: 64; 1 compresses all */
+    uint32_t idle_release_ms;       /* give compressor memory back after this much silence; 0: 30000; NARU_NEVER */
 } naru_ws_deflate_options;
 
 /* Everything a session may be told, with every limit: bytes, pieces, time. All zero is the default; 0 in a field is
  * that field's default, named here. naru_ws_options_fill turns zeros into the defaults. */
 typedef struct naru_ws_options {
-    uint64_t message_bytes_max;   /* of a message, after inflating; 1 MiB; passed: 1009 */
-    uint64_t frame_bytes_max;     /* of one frame's payload on the wire; message_bytes_max and 1/8; passed: 1009 */
-    uint32_t fragments_max;       /* frames in a message, empty ones too; 1024; passed: 1008 */
-    uint32_t control_rate_max;    /* control frames received in a second; 100; passed: 1008; NARU_NEVER: off */
-    uint32_t message_timeout_ms;  /* from a message's first byte to its last; 60000; passed: 1008. Not in CHUNKS */
-    uint32_t ping_interval_ms;    /* silence after which we send a ping; 25000; NARU_NEVER: off */
-    uint32_t pong_timeout_ms;     /* silence after that ping; any byte counts as life; 10000; passed: 1006 */
-    uint32_t close_timeout_ms;    /* from our Close to the end; 5000 */
+    uint64_t message_bytes_max;  /* of a message, after inflating; 1 MiB; passed: 1009 */
+    uint64_t frame_bytes_max;    /* of one frame's payload on the wire; message_bytes_max and 1/8; passed: 1009 */
+    uint32_t fragments_max;      /* frames in a message, empty ones too; 1024; passed: 1008 */
+    uint32_t control_rate_max;   /* control frames received in a second; 100; passed: 1008; NARU_NEVER: off */
+    uint32_t message_timeout_ms; /* from a message's first byte to its last; 60000; passed: 1008. Not in CHUNKS */
+    uint32_t ping_interval_ms;   /* silence after which we send a ping; 25000; NARU_NEVER: off */
+    uint32_t pong_timeout_ms;    /* silence after that ping; any byte counts as life; 10000; passed: 1006 */
+    uint32_t close_timeout_ms;   /* from our Close to the end; 5000 */
     naru_ws_delivery delivery;
-    bool manual_pong;             /* pings are not answered by the session */
-    bool trust_utf8;              /* do not check text that comes in; only for peers one controls */
+    bool manual_pong; /* pings are not answered by the session */
+    bool trust_utf8;  /* do not check text that comes in; only for peers one controls */
     naru_ws_deflate_options deflate;
 } naru_ws_options;
 
@@ -116,8 +116,9 @@ typedef struct naru_ws_request {
 /* Server: is it an upgrade request that 6455 4.2.1 allows, and which compression do we take?
  *
  * shapes    options: filled.
- * errors    NARU_ERR_PROTOCOL, with fault_out->http_status 400 (HTTP/1.0, bad or repeated fields, a body, an extension or
- *           protocol list off the grammar), 405 (not GET) or 426 (not a WebSocket upgrade, or a version other than 13). */
+ * errors    NARU_ERR_PROTOCOL, with fault_out->http_status 400 (HTTP/1.0, bad or repeated fields, a body, an
+ *           extension or protocol list off the grammar), 405 (not GET) or 426 (not a WebSocket upgrade, or a version
+ *           other than 13). */
 NARU_API NARU_MUST_USE naru_status naru_ws_request_check(const naru_http_head *head, const naru_ws_options *options,
                                                          naru_ws_request *request_out, naru_fault *fault_out);
 /* Server: does the request ask for an upgrade to WebSocket at all (so that a route may serve pages too)? */
@@ -126,8 +127,10 @@ NARU_API bool naru_ws_request_wanted(const naru_http_head *head);
 NARU_API bool naru_ws_request_protocol(const naru_ws_request *request, size_t index, naru_span *protocol_out);
 
 /* Server: append the 101 up to its last own field; append more with naru_http_write_field, then naru_http_write_end.
- * shapes    protocol: one of those asked for; empty: none. errors NARU_ERR_ARGUMENT: it was not asked for. NARU_ERR_MEMORY. */
-NARU_API NARU_MUST_USE naru_status naru_ws_response_write(naru_buf *out, const naru_ws_request *request, naru_span protocol);
+ * shapes    protocol: one of those asked for; empty: none. errors NARU_ERR_ARGUMENT: it was not asked for.
+ *           NARU_ERR_MEMORY. */
+NARU_API NARU_MUST_USE naru_status naru_ws_response_write(naru_buf *out, const naru_ws_request *request,
+                                                          naru_span protocol);
 
 /* Server: append a whole refusal for the fault's http_status, with the fields that status needs (405: Allow; 426:
  * Upgrade and Sec-WebSocket-Version: 13), Connection: close and the fault's text as its body. */
@@ -158,7 +161,8 @@ typedef enum naru_ws_event_type {
     NARU_WS_EVENT_MESSAGE = 0, /* kind, data; with CHUNKS and FRAMES a part of it: first, last */
     NARU_WS_EVENT_PING,        /* data; answered already unless manual_pong */
     NARU_WS_EVENT_PONG,        /* data; rtt_ms */
-    NARU_WS_EVENT_CLOSE        /* the peer's Close: close_code (1005: it had none), data is the reason; answered already */
+    /* the peer's Close: close_code (1005: it had none), data is the reason; answered already */
+    NARU_WS_EVENT_CLOSE
 } naru_ws_event_type;
 
 typedef struct naru_ws_event {
@@ -182,12 +186,12 @@ NARU_API void naru_ws_free(naru_ws *ws); /* NULL is fine */
 /* Take bytes from the front of `in` until one event is ready. Call again with the rest until it answers NARU_MORE, at
  * which point all of `in` is taken.
  *
- * lifetime  event_out->data points into in's bytes (unmasked in place) or into the session, until the next naru_ws_next,
- *           naru_ws_tick, naru_ws_end or naru_ws_free.
- * errors    NARU_OK: event_out is filled. NARU_MORE: no event yet. NARU_END: both Closes are through, what still comes is
- *           dropped. NARU_ERR_ENTROPY, NARU_ERR_MEMORY (the session has failed with 1011), or the peer's mistake: the
- *           session has failed, its Close is in turn->out: send it, stop sending, drain, end. Every later call answers
- *           the same and takes nothing in. source RFC 6455 5 to 8, RFC 7692 7 */
+ * lifetime  event_out->data points into in's bytes (unmasked in place) or into the session, until the next
+ *           naru_ws_next, naru_ws_tick, naru_ws_end or naru_ws_free.
+ * errors    NARU_OK: event_out is filled. NARU_MORE: no event yet. NARU_END: both Closes are through, what still
+ *           comes is dropped. NARU_ERR_ENTROPY, NARU_ERR_MEMORY (the session has failed with 1011), or the peer's
+ *           mistake: the session has failed, its Close is in turn->out: send it, stop sending, drain, end. Every
+ *           later call answers the same and takes nothing in. source RFC 6455 5 to 8, RFC 7692 7 */
 NARU_API NARU_MUST_USE naru_status naru_ws_next(naru_ws *ws, naru_input *in, const naru_ws_turn *turn,
                                                 naru_ws_event *event_out);
 /* The peer's stream ended. errors NARU_END: cleanly. NARU_ERR_CLOSED: in the middle; the session has failed (1006). */
@@ -200,29 +204,31 @@ enum {
 };
 
 /* Append one message to turn->out. shapes flags: an or of the above; 0: compress by the threshold, check text.
- * errors    NARU_ERR_STATE: not open, or a message of parts is under way. NARU_ERR_UTF8. NARU_ERR_ENTROPY. NARU_ERR_MEMORY:
- *           out is as before and the session has failed if its compressor can no longer be trusted. */
+ * errors    NARU_ERR_STATE: not open, or a message of parts is under way. NARU_ERR_UTF8. NARU_ERR_ENTROPY.
+ *           NARU_ERR_MEMORY: out is as before and the session has failed if its compressor can no longer be trusted. */
 NARU_API NARU_MUST_USE naru_status naru_ws_send(naru_ws *ws, naru_ws_kind kind, naru_span data, unsigned flags,
                                                 const naru_ws_turn *turn);
 /* Append one fragment. The first decides kind and compression, the rest must name the same kind; last ends the message.
  * Pings, pongs and a Close may go between. A text's characters may be cut anywhere. */
 NARU_API NARU_MUST_USE naru_status naru_ws_send_part(naru_ws *ws, naru_ws_kind kind, naru_span data, bool last,
                                                      unsigned flags, const naru_ws_turn *turn);
-/* Append only the head of an uncompressed message; the caller sends exactly payload_bytes right behind it, without copying
- * them here. errors NARU_ERR_UNSUPPORTED: a client must mask. NARU_ERR_STATE, NARU_ERR_MEMORY. */
+/* Append only the head of an uncompressed message; the caller sends exactly payload_bytes right behind it, without
+ * copying them here. errors NARU_ERR_UNSUPPORTED: a client must mask. NARU_ERR_STATE, NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_ws_send_head(naru_ws *ws, naru_ws_kind kind, uint64_t payload_bytes,
                                                      const naru_ws_turn *turn);
 /* errors    NARU_ERR_ARGUMENT: more than 125 bytes. NARU_ERR_STATE, NARU_ERR_ENTROPY, NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_ws_ping(naru_ws *ws, naru_span data, const naru_ws_turn *turn);
 NARU_API NARU_MUST_USE naru_status naru_ws_pong(naru_ws *ws, naru_span data, const naru_ws_turn *turn);
 
-/* Start the closing handshake. shapes code: 1000 to 1003, 1007 to 1014, 3000 to 4999; 0: a Close without a code, then reason
- * must be empty. reason: UTF-8, at most 123 bytes.
+/* Start the closing handshake. shapes code: 1000 to 1003, 1007 to 1014, 3000 to 4999; 0: a Close without a code,
+ * then reason must be empty. reason: UTF-8, at most 123 bytes.
  * errors    NARU_ERR_ARGUMENT: of these. NARU_ERR_UTF8. NARU_ERR_STATE: not open. NARU_ERR_ENTROPY, NARU_ERR_MEMORY. */
-NARU_API NARU_MUST_USE naru_status naru_ws_close(naru_ws *ws, uint16_t code, naru_span reason, const naru_ws_turn *turn);
+NARU_API NARU_MUST_USE naru_status naru_ws_close(naru_ws *ws, uint16_t code, naru_span reason,
+                                                 const naru_ws_turn *turn);
 NARU_API bool naru_ws_close_code_valid(uint16_t code); /* may it stand in a Close frame? */
 
-/* When naru_ws_tick wants to be called next; UINT64_MAX: never. It may lie in the past by the time it is read. Cheap. */
+/* When naru_ws_tick wants to be called next; UINT64_MAX: never. It may lie in the past by the time it is read.
+ * Cheap. */
 NARU_API uint64_t naru_ws_deadline_ms(const naru_ws *ws);
 /* Let time pass: send a due ping, release idle memory, notice silence.
  * errors    NARU_OK. NARU_ERR_TIMEOUT: the session has failed; the fault says which time it was. NARU_ERR_ENTROPY. */

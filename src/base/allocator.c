@@ -1,4 +1,5 @@
-/* The default allocator: the only file of the library that calls malloc, realloc and free. Source: C17 7.22.3. */
+/* The default allocator: the only file of the library that calls malloc, realloc and free. Source:
+ * C17 7.22.3. */
 #include <stdlib.h>
 #include <string.h>
 

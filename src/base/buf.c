@@ -74,7 +74,8 @@ uint8_t *naru_buf_reserve(naru_buf *buf, size_t bytes)
     if (bytes > SIZE_MAX - size) {
         return NULL;
     }
-    /* Sliding moves at most four bytes for each one taken since, so that taking and appending in turns stays linear. */
+    /* Sliding moves at most four bytes for each one taken since, so that taking and appending in turns stays
+     * linear. */
     if (buf->data && bytes <= buf->capacity - size && size / 4 <= buf->begin) {
         slide(buf);
     } else if (!grow(buf, grown_capacity(buf->capacity, size + bytes))) {

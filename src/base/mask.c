@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-/* Sixteen bytes that are handled as one: a vector register where the machine has them, two words elsewhere. */
+/* Sixteen bytes that are handled as one: a vector register where the machine has them, two words elsewhere.
+ */
 typedef uint64_t lane __attribute__((vector_size(16)));
 
 enum { LANE_BYTES = sizeof(lane), BLOCK_BYTES = 4 * LANE_BYTES };
@@ -17,8 +18,8 @@ static bool little_endian(void)
     return first == 1;
 }
 
-/* The key twice, as eight bytes in memory order, beginning at its phase. Turned in a register: bytes written one by one
- * and read back as a word cost more than masking a small frame. */
+/* The key twice, as eight bytes in memory order, beginning at its phase. Turned in a register: bytes written
+ * one by one and read back as a word cost more than masking a small frame. */
 static uint64_t key_word(const uint8_t key[4], size_t phase)
 {
     uint32_t once;

@@ -1,4 +1,5 @@
-/* Names and sentences for statuses. Not for: protocol faults, which carry a text of their own. Source: none. */
+/* Names and sentences for statuses. Not for: protocol faults, which carry a text of their own. Source: none.
+ */
 #include <naru/base.h>
 
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* UTF-8 in pieces: a state machine in shifts, with blocks of ASCII stepped over. Portable C.
- * Each byte selects a word in which every state has six bits that hold its next state, itself the position of six bits:
- * a step is one load, which waits for nothing, and one shift. Source: RFC 3629 4. */
+ * Each byte selects a word in which every state has six bits that hold its next state, itself the position of
+ * six bits: a step is one load, which waits for nothing, and one shift. Source: RFC 3629 4. */
 #include "utf8.h"
 
 #include <string.h>

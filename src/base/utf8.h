@@ -9,8 +9,8 @@ typedef struct naru__utf8 {
     uint32_t state;
 } naru__utf8;
 
-/* Take the next piece. true: good so far. false: the byte at piece[*bad_offset_out] cannot follow (bad_offset_out may be
- * NULL); the state is then spent. Linear, the fast way over ASCII and long runs. */
+/* Take the next piece. true: good so far. false: the byte at piece[*bad_offset_out] cannot follow
+ * (bad_offset_out may be NULL); the state is then spent. Linear, the fast way over ASCII and long runs. */
 bool naru__utf8_feed(naru__utf8 *utf8, naru_span piece, size_t *bad_offset_out);
 /* Does the text end at a character's end? */
 static inline bool naru__utf8_complete(const naru__utf8 *utf8)

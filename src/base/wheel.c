@@ -1,9 +1,10 @@
-/* The timer wheel: six levels of 64 slots. A slot of level 0 is one millisecond, one of level n is 64^n of them.
+/* The timer wheel: six levels of 64 slots. A slot of level 0 is one millisecond, one of level n is 64^n of
+ * them.
  *
- * A timer lies on the level of the highest digit, in base 64, in which its time differs from swept_ms, in the slot that
- * this digit names. So the slots of a level lie before all those of the level above, and the next slot in use is found
- * by its bit. When swept_ms reaches a slot of a higher level, its timers move down; each moves at most once a level.
- * The top level is a ring: behind its last slot comes the first again.
+ * A timer lies on the level of the highest digit, in base 64, in which its time differs from swept_ms, in the
+ * slot that this digit names. So the slots of a level lie before all those of the level above, and the next
+ * slot in use is found by its bit. When swept_ms reaches a slot of a higher level, its timers move down; each
+ * moves at most once a level. The top level is a ring: behind its last slot comes the first again.
  *
  * Not for: reading clocks. Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", scheme 7. */
 #include "wheel.h"
@@ -52,7 +53,8 @@ static void unlink_timer(naru__timer *timer)
     timer->link = NULL;
 }
 
-/* The top level's slot for a time: its own one, or the last to be reached if the time is a lap or more away. */
+/* The top level's slot for a time: its own one, or the last to be reached if the time is a lap or more away.
+ */
 static unsigned top_slot(const naru__wheel *wheel, uint64_t at_ms)
 {
     uint64_t slots_away = (at_ms >> shift_of(TOP)) - (wheel->swept_ms >> shift_of(TOP));
@@ -90,7 +92,8 @@ void naru__wheel_stop(naru__wheel *wheel, naru__timer *timer)
     if (!timer->link) {
         return;
     }
-    /* The last one of a slot clears the slot's bit; a link that is no slot's head lies outside of the array. */
+    /* The last one of a slot clears the slot's bit; a link that is no slot's head lies outside of the array.
+     */
     uintptr_t offset = (uintptr_t)timer->link - (uintptr_t)&wheel->slots[0][0];
     if (!timer->next && offset < sizeof wheel->slots) {
         size_t index = offset / sizeof wheel->slots[0][0];
@@ -106,7 +109,8 @@ void naru__wheel_advance(naru__wheel *wheel, uint64_t now_ms)
     }
 }
 
-/* The slots of a level, beginning behind the one of swept_ms; on the lower levels none before it is in use. */
+/* The slots of a level, beginning behind the one of swept_ms; on the lower levels none before it is in use.
+ */
 static uint64_t used_from(const naru__wheel *wheel, unsigned level)
 {
     unsigned first = (digit(wheel->swept_ms, level) + 1) & SLOT_MASK;
@@ -151,8 +155,8 @@ static uint64_t earliest(const naru__timer *timer, uint64_t earliest_ms)
     return earliest_ms;
 }
 
-/* The time stands a lap or more ahead and only the top level is in use: go to its first timer at once, instead of turning
- * the ring lap by lap. */
+/* The time stands a lap or more ahead and only the top level is in use: go to its first timer at once,
+ * instead of turning the ring lap by lap. */
 static void skip_laps(naru__wheel *wheel)
 {
     uint64_t first_ms = wheel->now_ms;

@@ -1,8 +1,9 @@
-/* bufferedAmount: how many payload bytes of send() the network has not taken yet, without framing and before compression.
+/* bufferedAmount: how many payload bytes of send() the network has not taken yet, without framing and before
+ * compression.
  *
- * Each queued message leaves a mark: where its frame ends in the stream, and how much payload it carries. A mark is spent once
- * the stream has sent that far. What a dead connection did not send, and what was sent to a closed one, counts for ever.
- * Source: WHATWG WebSockets 3.1, bufferedAmount and send. */
+ * Each queued message leaves a mark: where its frame ends in the stream, and how much payload it carries. A
+ * mark is spent once the stream has sent that far. What a dead connection did not send, and what was sent to a
+ * closed one, counts for ever. Source: WHATWG WebSockets 3.1, bufferedAmount and send. */
 #include "base/buf.h"
 #include "client/client.h"
 #include <string.h>
@@ -22,8 +23,8 @@ static mark mark_at(const naru_buf *marks, size_t offset)
 
 uint64_t naru__client_queue_end(const naru_client *client)
 {
-    naru__stream *stream = client->conn->stream;
-    return stream ? stream->sent + naru__buf_size(&stream->out) : 0;
+    const naru__stream *stream = client->conn->stream;
+    return stream->sent + naru__buf_size(&stream->out);
 }
 
 static uint64_t unsent_of(const mark *one, uint64_t sent)
@@ -49,9 +50,7 @@ static void drop_spent(naru_client *client, uint64_t sent)
 
 naru_status naru__client_mark_reserve(naru_client *client)
 {
-    if (client->conn->stream) {
-        drop_spent(client, client->conn->stream->sent);
-    }
+    drop_spent(client, client->conn->stream->sent);
     return naru_buf_reserve(&client->marks, sizeof(mark)) ? NARU_OK : NARU_ERR_MEMORY;
 }
 
@@ -65,13 +64,11 @@ void naru__client_mark(naru_client *client, uint64_t queued_before, uint64_t pay
     client->marked_bytes += payload_bytes;
 }
 
-/* Of the marked bytes, those that the stream has not sent. */
+/* Of the marked bytes, those that the stream has not sent. A dead stream has thrown away its `out`, but not
+ * its count. */
 static uint64_t unsent_bytes(const naru_client *client, const naru__stream *stream)
 {
     uint64_t unsent = client->marked_bytes;
-    if (naru__buf_size(&stream->out) == 0) {
-        return 0;
-    }
     for (size_t at = 0; at < naru__buf_size(&client->marks); at += sizeof(mark)) {
         mark one = mark_at(&client->marks, at);
         unsent -= one.payload_bytes - unsent_of(&one, stream->sent);
@@ -84,10 +81,9 @@ static uint64_t unsent_bytes(const naru_client *client, const naru__stream *stre
 
 void naru__client_marks_settle(naru_client *client, bool clean)
 {
-    if (!clean && client->conn->stream) {
-        client->unsent_bytes += unsent_bytes(client, client->conn->stream);
-    } else if (!clean) {
-        client->unsent_bytes += client->marked_bytes;
+    const naru__stream *stream = client->conn->stream;
+    if (!clean || naru__buf_size(&stream->out) > 0) {
+        client->unsent_bytes += unsent_bytes(client, stream);
     }
     client->marked_bytes = 0;
     naru_buf_deinit(&client->marks);
@@ -95,6 +91,10 @@ void naru__client_marks_settle(naru_client *client, bool clean)
 
 uint64_t naru_client_buffered_bytes(const naru_client *client)
 {
-    bool live = client->conn && client->conn->stream;
-    return client->unsent_bytes + (live ? unsent_bytes(client, client->conn->stream) : client->marked_bytes);
+    if (client->state == NARU_CLOSED || !client->conn) {
+        return client->unsent_bytes;
+    }
+    const naru__stream *stream = client->conn->stream;
+    /* With nothing left to send all is sent, though NARU_QUEUE_DROP_OLDEST may have moved frames before their marks. */
+    return client->unsent_bytes + (naru__buf_size(&stream->out) > 0 ? unsent_bytes(client, stream) : 0);
 }

@@ -15,6 +15,7 @@ void naru__client_opening_free(naru_client *client)
         return;
     }
     const naru_allocator *allocator = naru_loop_allocator(client->loop);
+    naru__loop_defer_cancel(client->loop, &opening->arm);
     naru__loop_timer_stop(client->loop, &opening->timer);
     naru_tls_unref(opening->tls);
     naru_buf_deinit(&opening->request);
@@ -29,6 +30,7 @@ void naru__client_stop(naru_client *client)
 {
     naru__loop_defer_cancel(client->loop, &client->finish);
     if (client->opening) {
+        naru__loop_defer_cancel(client->loop, &client->opening->arm);
         naru__loop_timer_stop(client->loop, &client->opening->timer);
     }
     if (client->stream) {
@@ -133,6 +135,11 @@ naru_status naru_client_send_part(naru_client *client, naru_ws_kind kind, naru_s
 naru_status naru_client_ping(naru_client *client, naru_span data)
 {
     return naru_client_state(client) == NARU_OPEN ? naru_conn_ping(client->conn, data) : NARU_ERR_STATE;
+}
+
+naru_status naru_client_pong(naru_client *client, naru_span data)
+{
+    return naru_client_state(client) == NARU_OPEN ? naru_conn_pong(client->conn, data) : NARU_ERR_STATE;
 }
 
 /* ---- ending ------------------------------------------------------------------------------------------------- */

@@ -3,8 +3,8 @@
  *  open.c --request.c, url.c--> stream --handshake.c--> established.c: a naru_conn and the application's events
  *                                  \-- whatever fails --> fail.c: on_error, on_close
  *
- * The application may free the client in any callback: `calling` counts the callbacks that are under way, and the client
- * goes when the outermost has returned and its connection is gone. */
+ * The application may free the client in any callback: `calling` counts the callbacks that are under way, and
+ * the client goes when the outermost has returned and its connection is gone. */
 #ifndef NARU_CLIENT_CLIENT_H
 #define NARU_CLIENT_CLIENT_H
 
@@ -26,6 +26,7 @@ typedef struct naru__client_opening {
     naru_buf names;       /* the protocols' texts */
     naru_span *protocols; /* into names; what the offer borrows */
     size_t protocols_count;
+    naru__deferred arm; /* starts the timer, by the clock of a turn and not of whenever the loop was made */
     naru__loop_timer timer;
     uint32_t timeout_ms;
     unsigned interim;
@@ -85,7 +86,8 @@ extern const naru__stream_handler naru__client_handshake;
 
 /* ---- established.c ------------------------------------------------------------------------------------------ */
 
-/* The server's 101 is good: make the connection and hand it the bytes behind the head. The client may be gone after it. */
+/* The server's 101 is good: make the connection and hand it the bytes behind the head. The client may be gone
+ * after it. */
 void naru__client_establish(naru_client *client, naru_span protocol, const naru_ws_deflate *deflate, naru_input rest);
 
 /* ---- buffered.c --------------------------------------------------------------------------------------------- */
@@ -95,16 +97,18 @@ NARU_MUST_USE naru_status naru__client_mark_reserve(naru_client *client);
 void naru__client_mark(naru_client *client, uint64_t queued_before, uint64_t payload_bytes);
 /* Where the connection's queue ends in its stream; what was queued since lies behind it. */
 uint64_t naru__client_queue_end(const naru_client *client);
-/* The connection is going: what it has not sent stays unsent. clean: everything went out before our Close. */
+/* The connection is going: what it has not sent stays unsent. clean: the closing handshake went both ways. */
 void naru__client_marks_settle(naru_client *client, bool clean);
 
 /* ---- fail.c, client.c --------------------------------------------------------------------------------------- */
 
 /* How far the opening has come. */
 naru_client_phase naru__client_get_phase(const naru_client *client);
-/* The opening failed: let go of the stream; on_error and on_close follow at the end of the turn. Only the first call counts.
+/* The opening failed: let go of the stream; on_error and on_close follow at the end of the turn. Only the
+ * first call counts.
  * failure   phase, status, system_error, http_status and fault count; the sentence is made of format. */
-void naru__client_fail(naru_client *client, const naru_client_failure *failure, const char *format, ...) NARU_PRINTF(3, 4);
+void naru__client_fail(naru_client *client, const naru_client_failure *failure, const char *format, ...)
+    NARU_PRINTF(3, 4);
 /* Ends an opening that has failed. */
 void naru__client_finish(naru__deferred *deferred);
 

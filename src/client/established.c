@@ -7,7 +7,7 @@
 static naru_client *listening(void *user)
 {
     naru_client *client = user;
-    return client->state == NARU_OPEN && !client->freed ? client : NULL;
+    return naru_client_state(client) == NARU_OPEN && !client->freed ? client : NULL;
 }
 
 static void opened(naru_conn *conn, void *user)
@@ -95,7 +95,8 @@ static void tell_failure(naru_client *client, const naru_fault *fault)
     }
 }
 
-/* WHATWG: error first, if the connection had to be failed; losing it without its closing handshake is that (6455 7.2.1). */
+/* WHATWG: error first, if the connection had to be failed; losing it without its closing handshake is that
+ * (6455 7.2.1). */
 static void closed(naru_conn *conn, const naru_close_info *info, void *user)
 {
     (void)conn;

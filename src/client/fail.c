@@ -36,7 +36,8 @@ void naru__client_fail(naru_client *client, const naru_client_failure *failure, 
     opening->failure.text = opening->text;
     naru_fault *fault = &opening->failure.fault;
     if (fault->status == NARU_OK) {
-        *fault = (naru_fault){.status = failure->status, .rule = "RFC 6455 4.1", .text = naru_status_text(failure->status)};
+        *fault =
+            (naru_fault){.status = failure->status, .rule = "RFC 6455 4.1", .text = naru_status_text(failure->status)};
     }
     fault->close_code = 1006;
     fault->http_status = (uint16_t)failure->http_status;

@@ -1,7 +1,9 @@
-/* The HTTP exchange: the request goes out once the stream is ready, interim answers are skipped, a 101 that holds becomes a
- * connection, and any other answer is a failure that carries its status, head and the begin of its body.
+/* The HTTP exchange: the request goes out once the stream is ready, interim answers are skipped, a 101 that
+ * holds becomes a connection, and any other answer is a failure that carries its status, head and the begin of
+ * its body.
  *
- * Not for: what makes a 101 good (ws/). Source: RFC 6455 4.1, RFC 9110 15.2, WHATWG WebSockets 4 (redirects are errors). */
+ * Not for: what makes a 101 good (ws/). Source: RFC 6455 4.1, RFC 9110 15.2, WHATWG WebSockets 4 (redirects
+ * are errors). */
 #include "base/buf.h"
 #include "client/client.h"
 
@@ -24,7 +26,8 @@ static void fail_fault(naru_client *client, naru_status status, const naru_fault
 static void refused(naru_client *client)
 {
     int http_status = naru_http_head_status(client->head);
-    naru_client_failure failure = {.phase = NARU_PHASE_HANDSHAKE, .status = NARU_ERR_REFUSED, .http_status = http_status};
+    naru_client_failure failure = {
+        .phase = NARU_PHASE_HANDSHAKE, .status = NARU_ERR_REFUSED, .http_status = http_status};
     const char *phrase = naru_http_reason(http_status);
     const char *redirect = http_status >= 300 && http_status < 400 ? "; redirects are not followed" : "";
     naru__client_fail(client, &failure, "the server answered %d%s%s instead of 101%s", http_status, *phrase ? " " : "",
@@ -70,8 +73,7 @@ static void answered(naru_client *client, naru_input *in)
     naru_span protocol = {0};
     naru_ws_deflate deflate = {0};
     naru_fault fault = {0};
-    naru_status status =
-        naru_ws_response_check(&client->opening->offer, client->head, &protocol, &deflate, &fault);
+    naru_status status = naru_ws_response_check(&client->opening->offer, client->head, &protocol, &deflate, &fault);
     if (status == NARU_OK) {
         naru__client_establish(client, protocol, &deflate, *in);
     } else if (naru_http_head_status(client->head) != 101) {

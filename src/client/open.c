@@ -88,8 +88,8 @@ static naru_status find_target(target *to, const naru_client *client, const char
 
 static void timed_out(naru__loop_timer *timer)
 {
-    static const char *const doing[] = {"",        "resolving the name",    "connecting",
-                                        "in the TLS handshake", "waiting for the server's answer", ""};
+    static const char *const doing[] = {
+        "", "resolving the name", "connecting", "in the TLS handshake", "waiting for the server's answer", ""};
     naru__client_opening *opening =
         (naru__client_opening *)(void *)((char *)timer - offsetof(naru__client_opening, timer));
     naru_client *client = opening->client;
@@ -102,6 +102,14 @@ static void timed_out(naru__loop_timer *timer)
         return;
     }
     naru__client_fail(client, &failure, "timed out after %u ms, %s", opening->timeout_ms, doing[failure.phase]);
+}
+
+static void arm_timer(naru__deferred *deferred)
+{
+    naru__client_opening *opening =
+        (naru__client_opening *)(void *)((char *)deferred - offsetof(naru__client_opening, arm));
+    naru_loop *loop = opening->client->loop;
+    naru__loop_timer_start(loop, &opening->timer, naru_loop_now_ms(loop) + opening->timeout_ms);
 }
 
 static bool has_bad_port(const naru_client *client, const naru_client_options *options)
@@ -146,7 +154,7 @@ static naru_status start(naru_client *client, const naru_client_options *options
         return NARU_ERR_MEMORY;
     }
     if (opening->timeout_ms != NARU_NEVER) {
-        naru__loop_timer_start(client->loop, &opening->timer, naru_loop_now_ms(client->loop) + opening->timeout_ms);
+        naru__loop_defer(client->loop, &opening->arm);
     }
     return NARU_OK;
 }
@@ -163,6 +171,7 @@ static bool make_opening(naru_client *client, const naru_client_options *options
     client->opening = opening;
     opening->client = client;
     opening->timer.fire = timed_out;
+    opening->arm.run = arm_timer;
     opening->timeout_ms = options->handshake_timeout_ms ? options->handshake_timeout_ms : HANDSHAKE_TIMEOUT_MS;
     naru_buf_init(&opening->request, allocator);
     naru_buf_init(&opening->names, allocator);
@@ -180,8 +189,8 @@ static naru_status prepare(naru_client *client, const char *url, const naru_clie
     }
     naru_status status = fill_options(&client->options, reason_out);
     if (!status) {
-        status = naru__client_url_parse(&client->url, url, options->base_url, naru_loop_allocator(client->loop),
-                                        reason_out);
+        status =
+            naru__client_url_parse(&client->url, url, options->base_url, naru_loop_allocator(client->loop), reason_out);
     }
     if (!status) {
         status = find_target(&to, client, options->address, reason_out);

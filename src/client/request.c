@@ -7,7 +7,8 @@
 #include <string.h>
 
 /* What naru writes itself, or what would change the meaning of the request: it has no body. */
-static const char *const own_names[] = {"Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding", "Trailer"};
+static const char *const own_names[] = {"Host",           "Upgrade",           "Connection",
+                                        "Content-Length", "Transfer-Encoding", "Trailer"};
 
 static bool is_own_name(naru_span name, bool has_origin, bool has_authorization)
 {
@@ -52,7 +53,8 @@ static naru_status copy_protocols(naru__client_opening *opening, const naru_clie
         return NARU_OK;
     }
     const naru_allocator *allocator = naru_loop_allocator(opening->client->loop);
-    opening->protocols = count > SIZE_MAX / sizeof(naru_span) ? NULL : naru__alloc(allocator, count * sizeof(naru_span));
+    opening->protocols =
+        count > SIZE_MAX / sizeof(naru_span) ? NULL : naru__alloc(allocator, count * sizeof(naru_span));
     if (!opening->protocols) {
         return NARU_ERR_MEMORY;
     }

@@ -1,5 +1,5 @@
-/* The TLS context of clients that bring none: made when the first one needs it (reading the system's authorities takes
- * milliseconds), then kept for the process.
+/* The TLS context of clients that bring none: made when the first one needs it (reading the system's
+ * authorities takes milliseconds), then kept for the process.
  *
  * Source: none. */
 #include "client/client.h"

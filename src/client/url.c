@@ -1,5 +1,5 @@
-/* From what an application writes as a URL to the one that is dialled: resolved against a base, international host names in
- * their ASCII form, http made ws.
+/* From what an application writes as a URL to the one that is dialled: resolved against a base, international
+ * host names in their ASCII form, http made ws.
  *
  * Not for: the grammar of an absolute URL (http/). Source: WHATWG WebSockets 3.1, WHATWG URL 3.3 and 4.4, UTS 46. */
 #include "base/ascii.h"
@@ -87,8 +87,8 @@ static bool find_host(naru_span text, naru_span *host_out)
     return end > begin;
 }
 
-/* WHATWG URL 3.1, forbidden domain code points. The mapping can produce them (a full-width solidus becomes `/`), and they must
- * not reach the text that is parsed again. */
+/* WHATWG URL 3.1, forbidden domain code points. The mapping can produce them (a full-width solidus becomes
+ * `/`), and they must not reach the text that is parsed again. */
 static bool is_domain(const char *name)
 {
     for (const char *c = name; *c; c++) {
@@ -237,7 +237,8 @@ static naru_status parse_against(naru_url *url, naru_span text, const naru_url *
     return status;
 }
 
-static naru_status parse_base(naru_url *base, const char *text, const naru_allocator *allocator, const char **reason_out)
+static naru_status parse_base(naru_url *base, const char *text, const naru_allocator *allocator,
+                              const char **reason_out)
 {
     naru_buf tidied;
     naru_buf_init(&tidied, allocator);

@@ -4,7 +4,7 @@
 naru_ws_state naru_conn_state(const naru_conn *conn)
 {
     return conn->phase >= NARU__CONN_ENDING && conn->ws.state != NARU_WS_CLOSED ? NARU_WS_FAILED
-                                                                               : naru_ws_get_state(&conn->ws);
+                                                                                : naru_ws_get_state(&conn->ws);
 }
 
 uint64_t naru_conn_queued_bytes(const naru_conn *conn)

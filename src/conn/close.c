@@ -1,7 +1,7 @@
 /* How a connection ends, and its one timer.
  *
- *  closing handshake through, or the session failed: flush, FIN, drop what comes until the peer's end (LINGER): a socket
- *  closed with unread input resets, and its own Close frame is lost. Stream broken, silence, abort: at once.
+ *  closing handshake through, or the session failed: flush, FIN, drop what comes until the peer's end (LINGER): a
+ *  socket closed with unread input resets, and its own Close frame is lost. Stream broken, silence, abort: at once.
  *  Source: RFC 6455 7.1. */
 #include "conn/inside.h"
 
@@ -71,12 +71,20 @@ void naru__conn_settle(naru_conn *conn)
     }
 }
 
+/* The first reason is the true one; the others follow from it. */
+static void blame(naru_conn *conn, naru_status why)
+{
+    if (why < 0 && conn->end_status == NARU_OK) {
+        conn->end_status = (int8_t)why;
+    }
+}
+
 void naru__conn_doom(naru_conn *conn, naru_status why)
 {
     if (conn->phase >= NARU__CONN_ENDING) {
         return;
     }
-    conn->end_status = (int8_t)why;
+    blame(conn, why);
     conn->phase = NARU__CONN_ENDING;
     naru__conn_timer_now(conn);
 }
@@ -86,13 +94,15 @@ static naru_fault why_it_ended(const naru_conn *conn)
     naru_fault fault = *naru_ws_fault(&conn->ws);
     bool slow = conn->end_status == NARU_ERR_TOO_BIG; /* whatever came of its Close, this was the reason */
     if (slow) {
-        return (naru_fault){.status = NARU_ERR_TOO_BIG, .close_code = 1013, .rule = "queue_bytes_max",
+        return (naru_fault){.status = NARU_ERR_TOO_BIG,
+                            .close_code = 1013,
+                            .rule = "queue_bytes_max",
                             .text = "the peer reads too slowly and its queue is full"};
     }
     if (fault.status == NARU_OK && conn->ws.state != NARU_WS_CLOSED) {
         naru_status status = conn->end_status < 0 ? (naru_status)conn->end_status : NARU_ERR_CLOSED;
-        fault = (naru_fault){.status = status, .close_code = 1006, .rule = "6455 7.1.5",
-                             .text = naru_status_text(status)};
+        fault =
+            (naru_fault){.status = status, .close_code = 1006, .rule = "6455 7.1.5", .text = naru_status_text(status)};
     }
     return fault;
 }
@@ -132,6 +142,7 @@ void naru__conn_finish(naru_conn *conn)
     } else {
         naru__stream_close(stream);
     }
+    conn->stream = NULL;
     naru__conn_cold_free(conn);
     naru__ws_deinit(&conn->ws);
     naru__loop_free_later(loop, conn, sizeof *conn + conn->protocol_bytes);
@@ -140,9 +151,7 @@ void naru__conn_finish(naru_conn *conn)
 static void on_end(naru__stream *stream, naru_status why)
 {
     naru_conn *conn = stream->owner;
-    if (why < 0) {
-        conn->end_status = (int8_t)why;
-    }
+    blame(conn, why);
     (void)naru_ws_end(&conn->ws); /* the session's state tells it all */
     naru__conn_finish(conn);
 }
@@ -170,7 +179,7 @@ static void resume(naru_conn *conn)
 {
     conn->resume_due = false;
     conn->paused = false;
-    conn->ws.heard_ms = naru_loop_now_ms(conn->stream->loop); /* silence counts from here */
+    naru__ws_touch(&conn->ws, naru_loop_now_ms(conn->stream->loop)); /* silence counts from here */
     naru__conn_take_held(conn);
     if (!conn->paused && conn->phase == NARU__CONN_OPEN) {
         naru__stream_resume(conn->stream);

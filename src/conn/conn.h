@@ -11,7 +11,9 @@
 
 /* What the owner (a server, a client) wants to know. */
 typedef struct naru__conn_owner {
-    /* After on_close: the last thing that is heard of conn, which is freed at the end of the turn. The info is on_close's. */
+    /* After on_close: the last thing that is heard of conn, which is freed at the end of the turn. The info is
+     * on_close's. */
+
     void (*on_gone)(naru_conn *conn, const naru_close_info *info);
 } naru__conn_owner;
 
@@ -46,13 +48,13 @@ NARU_MUST_USE naru_status naru__conn_options_fill(naru_conn_options *options);
  * shapes    options: filled; it and handler are borrowed for the connection's life. protocol is copied.
  * errors    NULL: no memory; the stream is untouched. */
 naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_conn_options *options,
-                          const naru_ws_deflate *deflate, naru_span protocol, const naru_conn_handler *handler, void *user,
-                          const naru__conn_owner *owner_calls, void *owner);
-/* Begin: on_open runs here, then the bytes that came right behind the handshake. Once, from the loop's own callbacks, not
- * inside a call of the application. The connection may be gone when it returns. */
+                          const naru_ws_deflate *deflate, naru_span protocol, const naru_conn_handler *handler,
+                          void *user, const naru__conn_owner *owner_calls, void *owner);
+/* Begin: on_open runs here, then the bytes that came right behind the handshake. Once, from the loop's own
+ * callbacks, not inside a call of the application. The connection may be gone when it returns. */
 void naru__conn_start(naru_conn *conn, uint8_t *bytes, size_t size);
-/* End it at once without a word to the application but on_close with 1006, here and now, on_gone included. For an owner that
- * goes away. */
+/* End it at once without a word to the application but on_close with 1006, here and now, on_gone included. For an
+ * owner that goes away. */
 void naru__conn_destroy(naru_conn *conn);
 
 #endif

@@ -14,8 +14,8 @@ enum {
     NARU__CONN_GONE     /* on_close has run */
 };
 
-/* Where one whole queued message lies: in bytes of the stream as naru__stream.sent counts them, plus all that was dropped
- * before it, so that dropping moves no mark. */
+/* Where one whole queued message lies: in bytes of the stream as naru__stream.sent counts them, plus all that was
+ * dropped before it, so that dropping moves no mark. */
 typedef struct naru__conn_mark {
     uint64_t begin, end;
 } naru__conn_mark;
@@ -25,7 +25,7 @@ struct naru__conn_cold {
     naru__conn_mark *marks; /* of NARU_QUEUE_DROP_OLDEST, oldest first */
     size_t marks_first, marks_end, marks_capacity;
     uint64_t dropped, dropped_bytes;
-    uint8_t reason_bytes;   /* of the peer's Close */
+    uint8_t reason_bytes; /* of the peer's Close */
     uint8_t reason[123];
 };
 
@@ -43,7 +43,8 @@ void naru__conn_take_held(naru_conn *conn);
 /* Keep bytes for after the pause. */
 void naru__conn_hold(naru_conn *conn, naru_span bytes);
 
-/* After anything that may have changed the session: send what it wrote, begin the end if it is through, set the timer. */
+/* After anything that may have changed the session: send what it wrote, begin the end if it is through, set the
+ * timer. */
 void naru__conn_settle(naru_conn *conn);
 /* The end, here and now: on_close, on_gone, and the memory goes at the end of the turn. */
 void naru__conn_finish(naru_conn *conn);

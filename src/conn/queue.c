@@ -85,8 +85,8 @@ static naru_status make_room(naru_conn *conn, naru__conn_cold *cold)
     }
     const naru_allocator *allocator = conn->ws.allocator;
     size_t capacity = cold->marks_capacity ? cold->marks_capacity * 2 : 16;
-    naru__conn_mark *marks = allocator->resize(allocator->user, cold->marks, cold->marks_capacity * sizeof *marks,
-                                               capacity * sizeof *marks);
+    naru__conn_mark *marks =
+        allocator->resize(allocator->user, cold->marks, cold->marks_capacity * sizeof *marks, capacity * sizeof *marks);
     if (!marks) {
         return NARU_ERR_MEMORY;
     }

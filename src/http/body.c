@@ -1,5 +1,5 @@
-/* Bodies: of a known length, in chunks, or up to the connection's end. A machine over single bytes where the framing is
- * and over runs where the content is. Chunk extensions are skipped, trailers checked and dropped.
+/* Bodies: of a known length, in chunks, or up to the connection's end. A machine over single bytes where the
+ * framing is and over runs where the content is. Chunk extensions are skipped, trailers checked and dropped.
  *
  * Not for: content codings. Source: RFC 9112 6, 7.1. */
 #include "base/ascii.h"
@@ -29,7 +29,8 @@ enum {
 
 enum {
     FRAMING_BYTES_MAX = 8192,
-    /* What a chunk's own framing may cost without counting: a size line, and one byte for each byte of content. */
+    /* What a chunk's own framing may cost without counting: a size line, and one byte for each byte of
+       content. */
     FRAMING_BYTES_FREE = 16
 };
 
@@ -54,7 +55,8 @@ static uint8_t kind_of(const naru_http_head *head, bool has_body)
     return response ? KIND_UNTIL_CLOSE : KIND_NONE;
 }
 
-naru_status naru_http_body_start(naru_http_body *body, const naru_http_head *head, bool has_body, uint64_t bytes_max)
+naru_status naru_http_body_start(naru_http_body *body, const naru_http_head *head, bool has_body,
+                                 uint64_t bytes_max)
 {
     if (head->state != NARU__HEAD_COMPLETE) {
         return NARU_ERR_STATE;
@@ -112,7 +114,7 @@ static naru_status next_of_length(naru_http_body *body, naru_input *in, naru_spa
     return status;
 }
 
-/* ---- chunks -------------------------------------------------------------------------------------------------- */
+/* ---- chunks -------------------------------------------------------------------------------------------- */
 
 /* One more digit of the chunk's size, as long as the chunk can still fit. */
 static uint8_t take_digit(naru_http_body *body, uint8_t c)
@@ -145,7 +147,8 @@ static uint8_t in_extension_blank(uint8_t c)
     return c == ';' ? STATE_EXTENSION : naru__ascii_blank(c) ? STATE_EXTENSION_BLANK : STATE_BAD;
 }
 
-/* A CR or LF in an extension could end the line for one reader and not for another: none but the last CRLF passes. */
+/* A CR or LF in an extension could end the line for one reader and not for another: none but the last CRLF
+ * passes. */
 static uint8_t in_extension(uint8_t c)
 {
     return c == '\r' ? STATE_SIZE_LF : naru__char_is(c, NARU__CHAR_FIELD) ? STATE_EXTENSION : STATE_BAD;
@@ -159,7 +162,8 @@ static uint8_t after_size_line(naru_http_body *body, uint8_t c)
     if (body->left == 0) {
         return STATE_TRAILER_FIRST;
     }
-    uint64_t free_bytes = body->left > FRAMING_BYTES_MAX ? FRAMING_BYTES_MAX : body->left + FRAMING_BYTES_FREE;
+    uint64_t free_bytes =
+        body->left > FRAMING_BYTES_MAX ? FRAMING_BYTES_MAX : body->left + FRAMING_BYTES_FREE;
     body->line_bytes = body->line_bytes > free_bytes ? body->line_bytes - (uint32_t)free_bytes : 0;
     return STATE_DATA;
 }
@@ -170,9 +174,13 @@ static uint8_t in_trailer(naru_http_body *body, uint8_t c)
     case STATE_TRAILER_FIRST:
         return c == '\r' ? STATE_END_LF : naru__char_is(c, NARU__CHAR_TOKEN) ? STATE_TRAILER_NAME : STATE_BAD;
     case STATE_TRAILER_NAME:
-        return c == ':' ? STATE_TRAILER_VALUE : naru__char_is(c, NARU__CHAR_TOKEN) ? STATE_TRAILER_NAME : STATE_BAD;
+        return c == ':'                             ? STATE_TRAILER_VALUE
+               : naru__char_is(c, NARU__CHAR_TOKEN) ? STATE_TRAILER_NAME
+                                                    : STATE_BAD;
     case STATE_TRAILER_VALUE:
-        return c == '\r' ? STATE_TRAILER_LF : naru__char_is(c, NARU__CHAR_FIELD) ? STATE_TRAILER_VALUE : STATE_BAD;
+        return c == '\r'                            ? STATE_TRAILER_LF
+               : naru__char_is(c, NARU__CHAR_FIELD) ? STATE_TRAILER_VALUE
+                                                    : STATE_BAD;
     case STATE_TRAILER_LF:
         return c == '\n' ? STATE_TRAILER_FIRST : STATE_BAD;
     default:
@@ -201,7 +209,8 @@ static uint8_t step(naru_http_body *body, uint8_t c)
     }
 }
 
-/* The framing's cost is counted before the byte is looked at, so that it is bounded whatever the bytes are. */
+/* The framing's cost is counted before the byte is looked at, so that it is bounded whatever the bytes are.
+ */
 static bool framing_too_big(naru_http_body *body)
 {
     uint32_t *bytes = body->state >= STATE_TRAILER_FIRST ? &body->trailer_bytes : &body->line_bytes;

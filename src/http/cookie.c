@@ -1,4 +1,5 @@
-/* Cookies: the Cookie field walked, Set-Cookie written. Not for: a client's cookie jar. Source: RFC 6265 4.1.1, 4.2.1, 5.4. */
+/* Cookies: the Cookie field walked, Set-Cookie written. Not for: a client's cookie jar. Source: RFC
+ * 6265 4.1.1, 4.2.1, 5.4. */
 #include <naru/http.h>
 
 #include <string.h>
@@ -21,7 +22,8 @@ bool naru_cookie_next(naru_span *rest, naru_span *name_out, naru_span *value_out
         *rest = naru__span_from(*rest, size < rest->size ? size + 1 : size);
         size_t equals = size_until(pair, '=');
         naru_span name = naru__span_trim(naru__span_first(pair, equals));
-        /* Browsers send back whatever a server once set, so that only what is no pair at all is passed over. */
+        /* Browsers send back whatever a server once set, so that only what is no pair at all is passed over.
+         */
         if (equals < pair.size && name.size > 0) {
             *name_out = name;
             *value_out = naru__span_trim(naru__span_from(pair, equals + 1));
@@ -51,6 +53,18 @@ static bool attribute_valid(naru_span text)
     return true;
 }
 
+/* 6265 4.1.1: a host name, here of letters, digits, hyphens and underscores, perhaps with a dot in front. */
+static bool domain_valid(naru_span text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+        if (!naru__ascii_alpha(c) && !naru__ascii_digit(c) && c != '-' && c != '_' && c != '.') {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool same_site_valid(const naru_cookie *cookie)
 {
     switch (cookie->same_site) {
@@ -67,7 +81,7 @@ static bool same_site_valid(const naru_cookie *cookie)
 static bool cookie_valid(const naru_cookie *cookie)
 {
     return naru_http_is_token(cookie->name) && value_valid(cookie->value) && attribute_valid(cookie->path) &&
-           naru__chars_all(cookie->domain, NARU__CHAR_HOST) && same_site_valid(cookie);
+           domain_valid(cookie->domain) && same_site_valid(cookie);
 }
 
 static naru_status append_number(naru_buf *out, int64_t number)

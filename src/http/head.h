@@ -24,21 +24,21 @@ typedef enum naru__head_state {
 
 struct naru_http_head {
     const naru_allocator *allocator;
-    naru_buf bytes;         /* from the first line on, as far as it has come */
+    naru_buf bytes; /* from the first line on, as far as it has come */
     naru__field *fields;
     uint32_t fields_count;
     uint32_t fields_capacity;
     naru_http_limits limits;
     naru_http_role role;
     naru__head_state state;
-    uint32_t line;          /* where the line being read begins in bytes */
-    uint8_t skipped;        /* bytes of an empty line before the first */
-    bool saw_cr;            /* the last byte was a CR */
+    uint32_t line;   /* where the line being read begins in bytes */
+    uint8_t skipped; /* bytes of an empty line before the first */
+    bool saw_cr;     /* the last byte was a CR */
     bool has_host, has_length, chunked;
-    bool path_is_root;      /* absolute-form without a path */
+    bool path_is_root; /* absolute-form without a path */
     int minor;
     int status;
-    uint64_t length;        /* Content-Length */
+    uint64_t length; /* Content-Length */
     naru__range method, target, path, query, reason;
     naru_fault fault;
 };
@@ -52,10 +52,11 @@ static inline naru__range naru__range_of(size_t begin, size_t size)
     return (naru__range){(uint32_t)begin, (uint32_t)size};
 }
 
-/* Each fails the head for good and answers the failure. at: an index into bytes. http_status counts for requests. */
+/* Each fails the head for good and answers the failure. at: an index into bytes. http_status counts for
+ * requests. */
 naru_status naru__head_bad(naru_http_head *head, size_t at, const char *rule, const char *text);
-naru_status naru__head_fail(naru_http_head *head, naru_status status, uint16_t http_status, size_t at, const char *rule,
-                            const char *text);
+naru_status naru__head_fail(naru_http_head *head, naru_status status, uint16_t http_status, size_t at,
+                            const char *rule, const char *text);
 
 /* How many bytes at the front are no control characters, a tab being none of them. */
 size_t naru__line_scan(const uint8_t *text, size_t size);

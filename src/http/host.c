@@ -1,5 +1,5 @@
-/* Hosts: checked as HTTP's fields write them, and made canonical as URLs want them. Not for: resolving them; letters beyond
- * ASCII, which need IDNA's tables. Source: RFC 9110 7.2; RFC 3986 3.2; WHATWG URL 3.5. */
+/* Hosts: checked as HTTP's fields write them, and made canonical as URLs want them. Not for: resolving them;
+ * letters beyond ASCII, which need IDNA's tables. Source: RFC 9110 7.2; RFC 3986 3.2; WHATWG URL 3.5. */
 #include "host.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "ip.h"
 #include "percent.h"
 
-/* ---- Host fields --------------------------------------------------------------------------------------------- */
+/* ---- Host fields --------------------------------------------------------------------------------------- */
 
 /* How many characters at the front are a host; 0: none. */
 static size_t host_size(naru_span text)
@@ -52,7 +52,7 @@ bool naru__host_port_valid(naru_span text, bool port_required)
     return host > 0 && port_valid(naru__span_from(text, host), port_required);
 }
 
-/* ---- hosts of URLs ------------------------------------------------------------------------------------------- */
+/* ---- hosts of URLs ------------------------------------------------------------------------------------- */
 
 static naru_status refuse(const char **reason_out, const char *reason)
 {
@@ -93,13 +93,25 @@ static bool forbidden(uint8_t c)
     return c <= 0x20 || c == 0x7f || strchr("#/:<>?@[\\]^|%", c) != NULL;
 }
 
+/* U+FFFD stands where bytes were no UTF-8 or somebody gave up on a character: IDNA forbids it. */
+static bool has_replacement(naru_span text)
+{
+    naru_span wanted = naru_span_of("\xef\xbf\xbd");
+    for (; text.size >= wanted.size; text = naru__span_from(text, 1)) {
+        if (naru_span_equal(naru__span_first(text, wanted.size), wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static naru_status check_domain(naru_span domain, const char **reason_out)
 {
     bool ascii = true;
     for (size_t i = 0; i < domain.size; i++) {
         ascii = ascii && domain.data[i] < 0x80;
     }
-    if (!ascii && !naru_utf8_valid(domain)) {
+    if (!ascii && (!naru_utf8_valid(domain) || has_replacement(domain))) {
         return refuse(reason_out, "The host is not UTF-8.");
     }
     for (size_t i = 0; i < domain.size; i++) {

@@ -3,7 +3,7 @@
 
 #include "base/ascii.h"
 
-/* ---- IPv6 ---------------------------------------------------------------------------------------------------- */
+/* ---- IPv6 ---------------------------------------------------------------------------------------------- */
 
 /* One decimal number of the dotted end: 0 to 255, no leading zero. */
 static bool read_octet(naru_span *rest, uint16_t *octet_out)
@@ -167,7 +167,7 @@ size_t naru__ipv6_write(const uint16_t pieces[NARU__IPV6_PIECES], char out[NARU_
     return written;
 }
 
-/* ---- IPv4 ---------------------------------------------------------------------------------------------------- */
+/* ---- IPv4 ---------------------------------------------------------------------------------------------- */
 
 /* The label at the front, and what follows its dot. */
 static naru_span take_label(naru_span *rest)

@@ -4,8 +4,8 @@
 #include "base/ascii.h"
 #include "chars.h"
 
-/* Where the member at the front ends: at a comma outside of quotes. 9110 5.6.4: in quotes a backslash takes the next
- * character with it. */
+/* Where the member at the front ends: at a comma outside of quotes. 9110 5.6.4: in quotes a backslash takes
+ * the next character with it. */
 static size_t member_size(naru_span text)
 {
     bool quoted = false;

@@ -1,4 +1,5 @@
-/* Percent-encoding, done and undone. Not for: `+` as a blank, which is a matter of forms. Source: WHATWG URL 1.3. */
+/* Percent-encoding, done and undone. Not for: `+` as a blank, which is a matter of forms. Source: WHATWG
+ * URL 1.3. */
 #include "percent.h"
 
 #include <naru/http.h>
@@ -7,7 +8,8 @@
 #include "base/ascii.h"
 #include "base/buf.h"
 
-/* The visible characters of each set; controls, the blank, DEL and everything from 0x80 on are in all of them. */
+/* The visible characters of each set; controls, the blank, DEL and everything from 0x80 on are in all of
+ * them. */
 static const char *const sets[] = {
     [NARU__PERCENT_PATH] = "\"#<>?^`{}",
     [NARU__PERCENT_QUERY] = "\"#<>'",

@@ -11,7 +11,8 @@ typedef enum naru__percent_set {
     NARU__PERCENT_USERINFO
 } naru__percent_set;
 
-/* Append text, with the characters of that set percent-encoded. errors NARU_ERR_MEMORY: part of it may be there. */
+/* Append text, with the characters of that set percent-encoded. errors NARU_ERR_MEMORY: part of it may be
+ * there. */
 NARU_MUST_USE naru_status naru__percent_append(naru_buf *out, naru_span text, naru__percent_set set);
 
 /* The value of the `%xx` at the front, or -1. */

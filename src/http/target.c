@@ -1,4 +1,5 @@
-/* The four forms of a request target, and where path and query lie in it. Not for: decoding. Source: RFC 9112 3.2. */
+/* The four forms of a request target, and where path and query lie in it. Not for: decoding. Source: RFC
+ * 9112 3.2. */
 #include <string.h>
 
 #include "base/ascii.h"
@@ -17,7 +18,8 @@ static void split(naru_http_head *head, naru_span text, size_t at)
     size_t path = find(text, '?');
     head->path = naru__range_of(at, path);
     head->path_is_root = path == 0;
-    head->query = path == text.size ? naru__range_of(at, 0) : naru__range_of(at + path + 1, text.size - path - 1);
+    head->query =
+        path == text.size ? naru__range_of(at, 0) : naru__range_of(at + path + 1, text.size - path - 1);
 }
 
 /* The bytes of the scheme and its `://`, 0 if it is none that leads here. */
@@ -26,7 +28,8 @@ static size_t scheme_size(naru_span target)
     static const char *const schemes[] = {"http://", "https://", "ws://", "wss://"};
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
         naru_span scheme = naru_span_of(schemes[i]);
-        if (target.size >= scheme.size && naru_span_equal_nocase(naru__span_first(target, scheme.size), scheme)) {
+        if (target.size >= scheme.size &&
+            naru_span_equal_nocase(naru__span_first(target, scheme.size), scheme)) {
             return scheme.size;
         }
     }
@@ -45,7 +48,7 @@ static naru_status absolute_form(naru_http_head *head, naru_span target)
     size_t mark = find(rest, '?');
     size_t authority = slash < mark ? slash : mark;
     /* 9110 4.2.4: user information is an error; 4.2.1: an empty host too. */
-    if (authority == 0 || !naru__host_port_valid(naru__span_first(rest, authority), false)) {
+    if (!naru__host_port_valid(naru__span_first(rest, authority), false)) {
         return naru__head_bad(head, at + scheme, "9110 4.2", "The request target's host is malformed.");
     }
     split(head, naru__span_from(rest, authority), at + scheme + authority);
@@ -55,7 +58,8 @@ static naru_status absolute_form(naru_http_head *head, naru_span target)
 static naru_status authority_form(naru_http_head *head, naru_span target)
 {
     if (!naru__host_port_valid(target, true)) {
-        return naru__head_bad(head, head->target.begin, "9112 3.2.3", "CONNECT needs a target of host and port.");
+        return naru__head_bad(head, head->target.begin, "9112 3.2.3",
+                              "CONNECT needs a target of host and port.");
     }
     head->path = head->target;
     return NARU_OK;

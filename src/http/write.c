@@ -39,8 +39,8 @@ naru_status naru_http_write_status(naru_buf *out, int status, const char *reason
     }
     const uint8_t digits[] = {(uint8_t)('0' + status / 100), (uint8_t)('0' + status / 10 % 10),
                               (uint8_t)('0' + status % 10)};
-    const naru_span parts[] = {naru_span_of("HTTP/1.1 "), {digits, sizeof digits}, naru_span_of(" "), text,
-                               naru_span_of("\r\n")};
+    const naru_span parts[] = {
+        naru_span_of("HTTP/1.1 "), {digits, sizeof digits}, naru_span_of(" "), text, naru_span_of("\r\n")};
     return append_all(out, parts, sizeof parts / sizeof parts[0]);
 }
 

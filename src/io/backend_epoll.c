@@ -60,9 +60,11 @@ naru_status naru__backend_turn(naru_loop *loop, int timeout_ms)
 {
     struct epoll_event events[NARU__BATCH_MAX];
     int count = epoll_wait(loop->backend_fd, events, NARU__BATCH_MAX, timeout_ms);
+    int error = errno;
     naru__loop_read_clock(loop);
-    if (count < 0) {
-        return errno == EINTR ? NARU_OK : NARU_ERR_SYSTEM;
+    if (count < 0 && error != EINTR) {
+        naru__log(loop, NARU_LOG_ERROR, "epoll_wait: %s", strerror(error));
+        return NARU_ERR_SYSTEM;
     }
     for (int i = 0; i < count; i++) {
         naru__source *source = events[i].data.ptr;

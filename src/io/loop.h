@@ -1,5 +1,5 @@
-/* The loop's face for the other wet rooms: timers inside their structs, the block that sockets are read into, randomness,
- * and the log. */
+/* The loop's face for the other wet rooms: timers inside their structs, the block that sockets are read into,
+ * randomness, and the log. */
 #ifndef NARU_IO_LOOP_H
 #define NARU_IO_LOOP_H
 
@@ -19,8 +19,8 @@ void naru__loop_timer_stop(naru_loop *loop, naru__loop_timer *timer);
 /* At least 64 unspent random bytes from the kernel's generator (refilled here; not reused after fork). */
 naru_entropy *naru__loop_entropy(naru_loop *loop);
 
-/* Work at the end of this turn, after the sockets' callbacks: a part of its owner's struct. Once a turn however often it is
- * asked for; what is asked for during the end of the turn runs in the same end. */
+/* Work at the end of this turn, after the sockets' callbacks: a part of its owner's struct. Once a turn however
+ * often it is asked for; what is asked for during the end of the turn runs in the same end. */
 typedef struct naru__deferred {
     struct naru__deferred *next;
     struct naru__deferred **link; /* what points at this one; NULL while not queued */

@@ -1,9 +1,10 @@
-/* A connected byte stream: TCP or a Unix socket, with TLS or without. The one thing that conn, server and client know of
- * sockets. Completion-shaped (bytes are handed over, not announced), so that a backend of another kind fits below it.
+/* A connected byte stream: TCP or a Unix socket, with TLS or without. The one thing that conn, server and client
+ * know of sockets. Completion-shaped (bytes are handed over, not announced), so that a backend of another kind fits
+ * below it.
  *
  * A stream owns no read buffer: bytes come in the loop's shared block and are the owner's only during on_data. What is
- * written goes to `out` and leaves at the end of the turn in one system call. No callback runs inside a call on the same
- * stream. */
+ * written goes to `out` and leaves at the end of the turn in one system call. No callback runs inside a call on the
+ * same stream. */
 #ifndef NARU_IO_STREAM_H
 #define NARU_IO_STREAM_H
 
@@ -22,9 +23,8 @@ typedef struct naru__stream_handler {
     void (*on_data)(naru__stream *stream, uint8_t *bytes, size_t size);
     /* Once. NARU_END: the peer ends its side in order (FIN; with TLS: close_notify); writing may still work.
      * NARU_ERR_CLOSED: reset or broken off (with TLS: FIN without close_notify). NARU_ERR_TLS, NARU_ERR_CONNECT,
-     * NARU_ERR_NAME, NARU_ERR_SYSTEM, NARU_ERR_MEMORY: naru__stream_error tells more. After anything but NARU_END the stream
-     * is dead: only naru__stream_close is left. If writing breaks after NARU_END, `out` is dropped, and a drain that
-     * was asked for comes. */
+     * NARU_ERR_NAME, NARU_ERR_SYSTEM, NARU_ERR_MEMORY: naru__stream_error tells more. After anything but NARU_END the
+     * stream is dead: only naru__stream_close is left. */
     void (*on_end)(naru__stream *stream, naru_status why);
     /* Asked for with naru__stream_want_drain: `out` has fallen to that mark. Once for each asking. */
     void (*on_drain)(naru__stream *stream);
@@ -34,10 +34,10 @@ struct naru__stream {
     const naru__stream_handler *handler; /* the owner may switch both at any time */
     void *owner;
     naru_loop *loop;
-    naru_buf out;          /* plain bytes to be sent; append, then naru__stream_flush_later */
+    naru_buf out;           /* plain bytes to be sent; append, then naru__stream_flush_later */
     naru__tls_session *tls; /* NULL: plain */
-    uint64_t sent;         /* bytes of `out` taken off its front so far: marks into the stream count from here */
-    uint32_t low_mark;     /* of naru__stream_want_drain */
+    uint64_t sent;          /* bytes of `out` taken off its front so far: marks into the stream count from here */
+    uint32_t low_mark;      /* of naru__stream_want_drain */
     int fd;
     /* For this room alone, from here on. */
     int system_error;
@@ -50,26 +50,34 @@ struct naru__stream {
 };
 _Static_assert(sizeof(struct naru__stream) <= 128, "what an idle connection costs");
 
-/* Take over a connected socket (non-blocking, close-on-exec already). tls NULL: plain; else the server's side of a handshake.
+/* Take over a connected socket (non-blocking, close-on-exec already). tls NULL: plain; else the server's side of a
+ * handshake.
  * errors    NULL: no memory or the kernel refused; fd is then still the caller's. */
-naru__stream *naru__stream_accept(naru_loop *loop, int fd, naru_tls *tls, const naru__stream_handler *handler, void *owner);
+naru__stream *naru__stream_accept(naru_loop *loop, int fd, naru_tls *tls, const naru__stream_handler *handler,
+                                  void *owner);
 
 /* Where to connect to. */
 typedef struct naru__dial {
-    const char *host;  /* name or numeric address without brackets; or "unix:PATH", then port is not looked at */
+    const char *host; /* name or numeric address without brackets; or "unix:PATH", then port is not looked at */
     uint16_t port;
-    naru_tls *tls;     /* NULL: plain */
+    naru_tls *tls;        /* NULL: plain */
     const char *tls_name; /* for SNI and the check */
 } naru__dial;
 
-/* Resolve (without blocking), connect (every address in turn, IPv6 and IPv4 interleaved, a new attempt each 250 ms while
- * older ones hang, RFC 8305), shake hands. on_ready or on_end follows, never inside this call. The strings are copied.
+/* Resolve (without blocking), connect (every address in turn, IPv6 and IPv4 interleaved, a new attempt each 250 ms
+ * while older ones hang, RFC 8305), shake hands. on_ready or on_end follows, never inside this call. The strings are
+ * copied.
  * errors    NULL: no memory. */
-naru__stream *naru__stream_connect(naru_loop *loop, const naru__dial *dial, const naru__stream_handler *handler, void *owner);
+naru__stream *naru__stream_connect(naru_loop *loop, const naru__dial *dial, const naru__stream_handler *handler,
+                                   void *owner);
 
 /* How far a connecting stream has come. */
 typedef enum naru__stream_phase {
-    NARU__STREAM_NAME, NARU__STREAM_CONNECT, NARU__STREAM_TLS, NARU__STREAM_READY, NARU__STREAM_ENDED
+    NARU__STREAM_NAME,
+    NARU__STREAM_CONNECT,
+    NARU__STREAM_TLS,
+    NARU__STREAM_READY,
+    NARU__STREAM_ENDED
 } naru__stream_phase;
 naru__stream_phase naru__stream_get_phase(const naru__stream *stream); /* after a failure: the phase that failed */
 /* One sentence on what ended it ("connection to 127.0.0.1:9 refused"), and errno or 0. Until it is freed. */
@@ -77,25 +85,27 @@ const char *naru__stream_error(const naru__stream *stream, int *system_error_out
 
 /* Have `out` sent at the end of this turn. */
 void naru__stream_flush_later(naru__stream *stream);
-/* Send payload right behind what `out` holds, gathered without a copy if the kernel takes it now; what it does not take is
- * copied to `out`. For large payloads. errors NARU_ERR_MEMORY: nothing more can be sent in order: close the stream. */
+/* Send payload right behind what `out` holds, gathered without a copy if the kernel takes it now; what it does not
+ * take is copied to `out`. For large payloads. errors NARU_ERR_MEMORY: nothing more can be sent in order: close the
+ * stream. */
 NARU_MUST_USE naru_status naru__stream_write_through(naru__stream *stream, naru_span payload);
-/* Have on_drain come once, from the loop, at the end of the first flush after which `out` holds at most low_mark bytes (this
- * turn's flush counts, also when it sends everything at once). */
+/* Have on_drain come once, from the loop, at the end of the first flush after which `out` holds at most low_mark
+ * bytes (this turn's flush counts, also when it sends everything at once). */
 void naru__stream_want_drain(naru__stream *stream, uint32_t low_mark);
 
-void naru__stream_pause(naru__stream *stream);  /* no on_data, no on_end but for errors, until resumed */
+void naru__stream_pause(naru__stream *stream); /* no on_data, no on_end but for errors, until resumed */
 void naru__stream_resume(naru__stream *stream);
 
 /* End our side once `out` is sent: close_notify, then FIN. Reading goes on. */
 void naru__stream_shutdown(naru__stream *stream);
-/* Let go: no callback comes any more, the descriptor is closed at once, the struct is freed at the end of the turn. What
- * `out` still holds is dropped. */
+/* Let go: no callback comes any more, the descriptor is closed at once, the struct is freed at the end of the turn.
+ * What `out` still holds is dropped. */
 void naru__stream_close(naru__stream *stream);
 /* The same with a reset (RST) instead of a FIN. */
 void naru__stream_abort(naru__stream *stream);
 
-void naru__stream_peer(const naru__stream *stream, char *out, size_t out_bytes); /* "127.0.0.1:5000", "[::1]:5000", "unix:" */
+void naru__stream_peer(const naru__stream *stream, char *out, size_t out_bytes); /* "127.0.0.1:5000", "[::1]:5000",
+"unix:" */
 
 /* ---- listening ---------------------------------------------------------------------------------------------- */
 

@@ -7,10 +7,10 @@
 #include "base/memory.h"
 
 struct naru_watch {
-    naru__source source; /* first: the source is the whole */
-    naru_loop *loop;
-    void (*ready)(void *user, unsigned events);
+    void (*ready)(void *user, unsigned events); /* these two first: what a burial without a note may overwrite */
     void *user;
+    naru_loop *loop;
+    naru__source source;
     int fd;
     unsigned events; /* wanted; 0: the backend does not know of it, so that a hang-up cannot spin */
     bool always_ready;
@@ -25,7 +25,7 @@ static unsigned backend_events(unsigned events)
 
 static void watch_ready(naru__source *source, unsigned events)
 {
-    naru_watch *watch = (naru_watch *)source;
+    naru_watch *watch = NARU__OWNER(source, naru_watch, source);
     /* The owner's next read or write tells it what broke. */
     bool ended = events & (NARU__READY_BROKEN | NARU__READY_HANGUP);
     unsigned told = (events & NARU__READY_IN || ended ? (unsigned)NARU_READABLE : 0) |

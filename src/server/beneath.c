@@ -19,8 +19,7 @@ static int open_by_kernel(int directory, const char *relative)
     return (int)syscall(SYS_openat2, directory, relative, &how, sizeof how);
 }
 
-/* Takes over directory. */
-static int open_by_steps(int directory, const char *relative)
+int naru__files_open_by_steps(int directory, const char *relative)
 {
     char part[NAME_MAX + 1];
     for (;;) {
@@ -53,7 +52,7 @@ int naru__files_open_beneath(const char *directory, const char *relative)
     }
     int fd = open_by_kernel(folder, relative);
     if (fd < 0 && (errno == ENOSYS || errno == EPERM)) {
-        return open_by_steps(folder, relative);
+        return naru__files_open_by_steps(folder, relative);
     }
     int error = errno;
     close(folder);

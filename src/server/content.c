@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "server/respond.h"
-#include "server/source.h"
+#include "server/remainder.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -49,21 +49,21 @@ static naru_status fields(naru_request *request, const naru__content *content, c
     return status < 0 ? status : naru__request_field(request, "X-Content-Type-Options", naru_span_of("nosniff"));
 }
 
-/* Head and content. The source is made first: once the head is queued there is no way back. */
+/* Head and content. The remainder is made first: once the head is queued there is no way back. */
 static naru_status send_part(naru__exchange *exchange, const naru__content *content, const naru__selection *part)
 {
     naru__answer answer = {part->status, content->type, part->bytes};
-    naru__source *source = NULL;
-    naru_status status = naru__source_new(exchange, content->fd, content->data, part->offset, part->bytes, &source);
+    naru__remainder *remainder = NULL;
+    naru_status status = naru__remainder_new(exchange, content->fd, content->data, part->offset, part->bytes, &remainder);
     if (status < 0) {
         return status;
     }
     status = naru__respond_head(exchange, &answer);
     if (status < 0) {
-        naru__source_free(source);
+        naru__remainder_free(remainder);
         return status;
     }
-    naru__source_start(source);
+    naru__remainder_start(remainder);
     return NARU_OK;
 }
 

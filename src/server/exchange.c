@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/memory.h"
-#include "server/source.h"
+#include "server/remainder.h"
 #include <string.h>
 
 void naru__exchange_time(naru__exchange *exchange, uint32_t timeout_ms)
@@ -182,8 +182,8 @@ static void on_drain(naru__stream *stream)
     naru__exchange *exchange = stream->owner;
     if (exchange->phase == NARU__EXCHANGE_FLUSHING) {
         naru__exchange_linger(exchange);
-    } else if (exchange->phase == NARU__EXCHANGE_SENDING && exchange->source) {
-        naru__source_drained(exchange->source);
+    } else if (exchange->phase == NARU__EXCHANGE_SENDING && exchange->remainder) {
+        naru__remainder_drained(exchange->remainder);
     } else if (exchange->phase == NARU__EXCHANGE_SENDING) {
         naru__exchange_next(exchange);
     }
@@ -231,7 +231,7 @@ void naru__exchange_free(naru__exchange *exchange)
     }
     naru__loop_timer_stop(loop, &exchange->timer);
     naru__loop_defer_cancel(loop, &exchange->work);
-    naru__source_free(exchange->source);
+    naru__remainder_free(exchange->remainder);
     naru__exchange_forget(exchange);
     naru_buf_deinit(&exchange->held);
     naru__loop_free_later(loop, exchange, sizeof *exchange);

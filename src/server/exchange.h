@@ -45,8 +45,8 @@ struct naru_request {
     void *cancel_user;
 };
 
-/* The rest of an answer that does not fit the queue; see source.h. */
-typedef struct naru__source naru__source;
+/* The rest of an answer that does not fit the queue; see remainder.h. */
+typedef struct naru__remainder naru__remainder;
 
 struct naru__exchange {
     naru_request request; /* first: the one is found from the other */
@@ -57,7 +57,7 @@ struct naru__exchange {
     naru__deferred work;          /* what waits for the loop: held bytes, an upgrade accepted late */
     naru_http_body body;
     naru_buf held; /* bytes behind a request that is not answered yet */
-    naru__source *source;
+    naru__remainder *remainder;
     naru_conn *conn;                         /* ACCEPTED */
     const naru__stream_handler *conn_handler; /* what it made of the stream */
     uint64_t sent_mark;                      /* stream->sent when the timer was started */

@@ -46,7 +46,7 @@ naru_status naru_request_respond_file(naru_request *request, const char *path)
 {
     naru__exchange *exchange = naru__exchange_of(request);
     naru_status status = NARU_ERR_STATE;
-    struct stat file;
+    struct stat file = {0};
     if (exchange->phase != NARU__EXCHANGE_ASKED || !naru__content_method(exchange, &status)) {
         return status;
     }
@@ -100,7 +100,7 @@ static naru_status redirect(naru__exchange *exchange)
 
 static naru_status respond_beneath(naru__exchange *exchange, const char *directory, const char *relative)
 {
-    struct stat file;
+    struct stat file = {0};
     int fd = naru__files_open_beneath(directory, relative);
     if (fd < 0) {
         return respond_unopened(exchange);

@@ -42,9 +42,7 @@ static void expect(naru__exchange *exchange, const naru_input *in)
     if (in->size > 0 || !body_expected(head)) {
         return;
     }
-    if (naru_buf_append(&exchange->stream->out, naru_span_of("HTTP/1.1 100 Continue
-
-")) < 0) {
+    if (naru_buf_append(&exchange->stream->out, naru_span_of("HTTP/1.1 100 Continue\r\n\r\n")) < 0) {
         naru__exchange_drop(exchange);
         return;
     }

@@ -75,7 +75,7 @@ static naru_status write_body(naru_buf *out, naru_span text)
 {
     uint8_t digits[20];
     size_t at = sizeof digits;
-    for (size_t size = text.size + 1; size != 0; size /= 10) {
+    for (size_t size = text.size + 2; size != 0; size /= 10) {
         digits[--at] = (uint8_t)('0' + size % 10);
     }
     naru_status status = naru__ws_field_write(out, "Content-Type", naru_span_of("text/plain; charset=utf-8"));
@@ -88,7 +88,7 @@ static naru_status write_body(naru_buf *out, naru_span text)
     if (status == NARU_OK) {
         status = naru_buf_append(out, text);
     }
-    return status == NARU_OK ? naru__buf_append_byte(out, '\n') : status;
+    return status == NARU_OK ? naru_http_write_end(out) : status; /* the text's own line end */
 }
 
 naru_status naru_ws_refusal_write(naru_buf *out, const naru_fault *fault)

@@ -87,10 +87,10 @@ void naru__ws_cool(naru_ws *ws)
     if (!cold) {
         return;
     }
-    if (cold->delivered && ws->message != 0) {
-        cold->message.size = 0; /* the next chunk or frame of the same message comes here */
-    } else if (cold->delivered) {
+    if (ws->message == 0) {
         naru__ws_bytes_free(&cold->message, ws->allocator);
+    } else if (cold->delivered) {
+        cold->message.size = 0; /* the next chunk or frame of the same message comes here */
     }
     cold->delivered = false;
     bool under_way = ws->message != 0 || (ws->flags & NARU__WS_IN_FRAME) != 0;

@@ -104,6 +104,8 @@ PLANTED = [
     ("banned", "src/io/a.c", "void f(char *d) { sprintf (d, d); }\n", "sprintf() is banned"),
     ("banned", "src/io/a.c", 'void f(void) { printf("x"); }\n', "printf() is banned"),
     ("banned", "apps/one/main.c", "int f(char *d) { return atoi(d); }\n", "atoi() is banned"),
+    ("banned", "apps/one/main.c", "int f(char *d) { return sscanf(d, d); }\n", "sscanf() is banned"),
+    ("banned", "tests/a.c", "/* a */\nint f(char *d) { return atoi(d); }\n", "atoi() is banned"),
     ("style", "src/io/a.c", "int\tx;\n", "a tab"),
     ("style", "src/io/a.c", "int x; \n", "blanks at the end"),
     ("style", "src/io/a.c", f"/* {'x' * 120} */\n", "more than 120"),
@@ -133,7 +135,8 @@ def compile_tree(root):
     flags = ["-O2", "-fPIC", "-I", str(root / "src"), "-I", str(root / "include")]
     subprocess.run(["gcc", *flags, "-c", str(root / "src/base/a.c"), "-o", str(unit)], check=True)
     subprocess.run(["ar", "rcs", str(root / "libnaru_dry.a"), str(unit)], check=True)
-    subprocess.run(["gcc", "-shared", "-nostartfiles", "-Wl,-z,relro,-z,now", str(unit), "-o", str(root / "libnaru.so")], check=True)
+    subprocess.run(["gcc", "-shared", "-nostartfiles", "-Wl,-z,relro,-z,now", str(unit),
+                    "-o", str(root / "libnaru.so")], check=True)
 
 
 def complaints_of(rule, tree):

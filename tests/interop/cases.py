@@ -39,7 +39,8 @@ def plain(chosen):
         yield f"fragments-{kind}", [f"fragments {kind} 1,0,125,126,0,65536,65535,7,0", "close 1000"]
         yield f"fragments-{kind}-many", [f"fragments {kind} " + ",".join(["3"] * 500), "close 1000"]
     yield "fragments-ping", ["fragments text 10,20,30,40 ping", "echo text 5", "close 1000"]
-    yield "pings", ["ping 0", "ping 1", "ping 124", "ping 125", "echo text 5", "close 1000"]
+    yield "ping-empty", ["ping 0", "ping 1", "close 1000"]
+    yield "pings", ["ping 1", "ping 124", "ping 125", "echo text 5", "close 1000"]
     yield "burst", ["burst text 100 1000", "burst binary 0 50", "burst binary 5000 50", "close 1000"]
     yield "hello-1000", ["hello 1000", "close 1000"]
     yield "protocol", [f"protocols chat.v2,chat.v1 {chosen}", "echo text 5", "close 1000"]
@@ -58,10 +59,12 @@ def tls():
 
 def deflate():
     """What compression can change: its state from message to message, empty and fragmented messages, the threshold."""
-    yield "deflate-sizes", [f"echo {kind} {size}" for size in (0, 1, 63, 64, 125, 126, 65535, 65536) for kind in ("text", "binary")] + ["close 1000"]
+    yield "deflate-empty", ["echo text 0", "echo text 5", "echo binary 0", "close 1000"]
+    yield "deflate-sizes", [f"echo {kind} {size}" for size in (1, 63, 64, 125, 126, 65535, 65536) for kind in ("text", "binary")] + ["close 1000"]
     yield "deflate-again", ["echo text 2000"] * 20 + ["close 1000"]
     yield "deflate-16-MiB", [f"echo binary {16 * MIB}", "echo text 65536", "close 1000"]
-    yield "deflate-fragments", ["fragments text 1,0,125,70000,0 ping", "echo text 100", "close 1000"]
+    yield "deflate-fragments", ["fragments text 1,125,70000,10 ping", "echo text 100", "close 1000"]
+    yield "deflate-fragments-empty", ["fragments text 1,0,125,70000,0", "echo text 100", "close 1000"]
     yield "deflate-burst", ["burst text 300 300", "close 1000"]
     yield "deflate-hello", ["hello 200", "close 1000"]
 

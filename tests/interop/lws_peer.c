@@ -59,6 +59,7 @@ static int playing = -1; /* client: which test has a connection */
 static bool next_due;
 static bool client_role;
 static bool deflate_wanted;
+static char answered_protocol[32]; /* client: lws keeps the protocol that it was bound to before the answer */
 
 static void fill(uint8_t *out, size_t size, bool text)
 {
@@ -247,9 +248,11 @@ static int write_next(session *session, struct lws *wsi)
         return -1;
     }
     if (step->verb == CLOSE) {
-        if (step->code) {
-            lws_close_reason(wsi, (enum lws_close_status)step->code, (unsigned char *)step->reason, strlen(step->reason));
+        if (!step->code) {
+            verdict(session, "unsupported", "a Close without a code");
+            return -1;
         }
+        lws_close_reason(wsi, (enum lws_close_status)step->code, (unsigned char *)step->reason, strlen(step->reason));
         return -1;
     }
     if (step->verb == PING) {
@@ -370,8 +373,9 @@ static int established(session *session, struct lws *wsi)
     if (!session->test) {
         return -1;
     }
-    const char *name = lws_get_protocol(wsi)->name;
-    if (strcmp(session->test->select[0] ? session->test->select : "default", name) != 0) {
+    const char *name = client_role ? answered_protocol : lws_get_protocol(wsi)->name;
+    const char *none = client_role ? "" : "default";
+    if (strcmp(session->test->select[0] ? session->test->select : none, name) != 0) {
         verdict(session, "fail", name);
         return -1;
     }
@@ -379,11 +383,13 @@ static int established(session *session, struct lws *wsi)
     return 0;
 }
 
-/* The server's answer names permessage-deflate exactly when it was asked for. */
+/* The server's answer names permessage-deflate exactly when it was asked for; keep what it says of the protocol. */
 static int check_answer(struct lws *wsi)
 {
     char extensions[256] = "";
     lws_hdr_copy(wsi, extensions, sizeof extensions, WSI_TOKEN_EXTENSIONS);
+    answered_protocol[0] = '\0';
+    lws_hdr_copy(wsi, answered_protocol, sizeof answered_protocol, WSI_TOKEN_PROTOCOL);
     bool agreed = strstr(extensions, "permessage-deflate") != NULL;
     return agreed == deflate_wanted ? 0 : -1;
 }
@@ -456,7 +462,7 @@ static void connect_next(struct lws_context *context, const char *host, int port
     info.path = path;
     info.ssl_connection = tls ? LCCSCF_USE_SSL : 0;
     info.protocol = tests[playing].protocols[0] ? tests[playing].protocols : NULL;
-    info.local_protocol_name = "default";
+    info.local_protocol_name = info.protocol ? NULL : "default";
     lws_client_connect_via_info(&info);
 }
 

@@ -68,7 +68,7 @@ CLIENT_DEFLATE = {
 
 
 async def connect(options, case):
-    extensions = [] if options.deflate == "off" else [ClientPerMessageDeflateFactory(**CLIENT_DEFLATE[options.deflate])]
+    extensions = None if options.deflate == "off" else [ClientPerMessageDeflateFactory(**CLIENT_DEFLATE[options.deflate])]
     context = ssl.create_default_context(cafile=options.ca) if options.ca else None
     connection = await websockets.connect(f"{options.url}/{case.name}", ssl=context, compression=None, extensions=extensions,
                                           subprotocols=case.protocols or None, **LIMITS)
@@ -90,7 +90,7 @@ async def serve(options):
             case = options.cases[self.path[1:]]
             return case.select if list(client_subprotocols) == case.protocols else None
 
-    extensions = [] if options.deflate == "off" else [ServerPerMessageDeflateFactory(**CLIENT_DEFLATE[options.deflate])]
+    extensions = None if options.deflate == "off" else [ServerPerMessageDeflateFactory(**CLIENT_DEFLATE[options.deflate])]
     context = None
     if options.tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -17,7 +17,7 @@ from program import NARU, Child, Echo, certificates
 
 CASE_SECONDS = 20
 EXIT_SECONDS = 10
-CLEAN = 0
+CLEAN, CLOSED = 0, 7
 LIMITS = ("--max-message", str(64 << 20))
 
 
@@ -39,6 +39,15 @@ class Table:
             word, detail = "lacks" if lacks else "lax", f"{lacks or lax}: {detail}"
         self.rows.append((variant, case, word, detail))
         print(f"{word:6} {variant:22} {case:22} {detail}".rstrip(), flush=True)
+
+    def playable(self, variant, listed):
+        """Without the cases that are never played, which are noted."""
+        for name, _ in listed:
+            reason = self.peer.never_reason(self.role, variant, name)
+            if reason:
+                self.rows.append((variant, name, "never", reason))
+                print(f"{'never':6} {variant:22} {name:22} {reason}", flush=True)
+        return [(name, steps) for name, steps in listed if not self.peer.never_reason(self.role, variant, name)]
 
     def end(self):
         good = sum(row[2] == "ok" for row in self.rows)
@@ -90,6 +99,7 @@ def naru_serves(table, peer):
         if mode:
             arguments.append("--deflate")
             extra += ["--deflate", mode]
+        listed = table.playable(variant, listed)
         naru = Echo(*arguments)
         host = "localhost" if variant == "tls" else "127.0.0.1"
         with case_file(listed) as file:
@@ -112,6 +122,7 @@ def naru_connects(table, peer):
     ca, leaf, key = certificates()
     for variant, listed, mode in variants(peer, "client"):
         tls = variant == "tls"
+        listed = table.playable(variant, listed)
         with case_file(listed) as file:
             extra = (["--tls", leaf, key] if tls else []) + (["--deflate", mode] if mode else [])
             server = Child([*peer.command, "server", "--cases", file.name, *extra])
@@ -124,19 +135,26 @@ def naru_connects(table, peer):
             url = f"{'wss' if tls else 'ws'}://{host}:{line.rpartition(':')[2]}"
             extra = (["--ca", ca] if tls else []) + (["--deflate"] if mode else [])
             for name, steps in listed:
-                naru_connects_once(table, variant, server, name, [f"{url}/{name}", *LIMITS, *extra, *offered(steps)])
+                naru_connects_once(table, variant, server, name, wanted_status(steps),
+                                   [f"{url}/{name}", *LIMITS, *extra, *offered(steps)])
             server.stop()
 
 
-def naru_connects_once(table, variant, server, name, arguments):
+def wanted_status(steps):
+    """naru's exit status, by the code that the peer closes with."""
+    words = steps[-1].split(" ")
+    return CLEAN if len(words) == 1 or words[1] in ("1000", "1001") else CLOSED
+
+
+def naru_connects_once(table, variant, server, name, wanted, arguments):
     naru = Child([NARU, "echo", "--connect", *arguments])
     line = server.line(CASE_SECONDS)
     words = (line or "").split(" ", 3)
     verdict, detail = (words[2], words[3] if len(words) > 3 else "") if words[:2] == ["case", name] else \
         ("fail", f"the peer said {line!r} within {CASE_SECONDS} s; {server.stderr()[-300:]}")
     status = naru.wait(EXIT_SECONDS)
-    if verdict == "ok" and status != CLEAN:
-        verdict, detail = "fail", f"naru's exit status is {status} instead of {CLEAN}"
+    if verdict == "ok" and status != wanted:
+        verdict, detail = "fail", f"naru's exit status is {status} instead of {wanted}"
     if verdict == "fail":
         detail += f"; naru said: {naru.stderr()[-300:]}"
     naru.stop()

@@ -35,6 +35,8 @@ libdir=$(dirname "$(find "$prefix" -name libnaru.a)")
 strangers=$(find "$prefix/include" -type f ! -path "$prefix/include/naru/*.h")
 [ -z "$strangers" ] || fail "installed beside the public headers: $strangers"
 
+[ "$("$prefix/bin/naru" --version)" = "naru $version" ] || fail "the installed naru does not say version $version"
+
 export PKG_CONFIG_PATH="$libdir/pkgconfig"
 # The file was configured for another prefix; --define-prefix takes the one that it stands in.
 pc() { pkg-config --define-prefix "$@"; }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { IDS_MAX = 64, VALUE_BYTES = 256 };
@@ -14,6 +15,8 @@ typedef struct peer {
     char reason[VALUE_BYTES];
     char text[VALUE_BYTES];
     uint16_t code;
+    uint64_t messages;
+    uint64_t bytes;
 } peer;
 
 /* How connections with an id ended, until somebody asks; and who asked before. */
@@ -89,17 +92,34 @@ static void report_if_ready(record *one)
     }
 }
 
+static void remember(const peer *self, const char *text)
+{
+    if (self->id[0] != '\0') {
+        record *one = record_of(self->id);
+        snprintf(one->text, sizeof one->text, "%s", text);
+        report_if_ready(one);
+    }
+}
+
 static void remember_end(naru_conn *conn, const naru_close_info *info, void *user)
 {
     (void)conn;
-    peer *self = user;
-    if (self->id[0] != '\0') {
-        record *one = record_of(self->id);
-        snprintf(one->text, sizeof one->text, "%u %.*s", info->code, (int)info->reason.size,
-                 (const char *)info->reason.data);
-        report_if_ready(one);
-    }
-    free(self);
+    char text[VALUE_BYTES];
+    snprintf(text, sizeof text, "%u %.*s", info->code, (int)info->reason.size,
+             info->reason.size ? (const char *)info->reason.data : "");
+    remember(user, text);
+    free(user);
+}
+
+static void remember_sum(naru_conn *conn, const naru_close_info *info, void *user)
+{
+    (void)conn;
+    const peer *self = user;
+    char text[VALUE_BYTES];
+    snprintf(text, sizeof text, "%llu messages, %llu bytes, %u", (unsigned long long)self->messages,
+             (unsigned long long)self->bytes, info->code);
+    remember(self, text);
+    free(user);
 }
 
 static void report_open(naru_conn *conn, void *user)
@@ -136,6 +156,15 @@ static void echo(naru_conn *conn, naru_ws_kind kind, naru_span data, void *user)
     naru_conn_send(conn, kind, data, 0);
 }
 
+static void count(naru_conn *conn, naru_ws_kind kind, naru_span data, void *user)
+{
+    (void)conn;
+    (void)kind;
+    peer *self = user;
+    self->messages++;
+    self->bytes += data.size;
+}
+
 static void say_text(naru_conn *conn, void *user)
 {
     peer *self = user;
@@ -152,8 +181,8 @@ static void say_empty(naru_conn *conn, void *user)
 static void say_burst(naru_conn *conn, void *user)
 {
     peer *self = user;
-    long count = strtol(self->text, NULL, 10);
-    for (long i = 0; i < count; i++) {
+    long total = strtol(self->text, NULL, 10);
+    for (long i = 0; i < total; i++) {
         char text[24];
         snprintf(text, sizeof text, "%ld", i);
         send_text(conn, text);
@@ -265,6 +294,7 @@ static void prepare_hello(naru_request *request, peer *self)
 static const path paths[] = {
     {"/echo", CHOOSE_NONE, NULL, {.on_message = echo, .on_close = remember_end}},
     {"/report", CHOOSE_NONE, NULL, {.on_open = report_open, .on_close = report_end}},
+    {"/sink", CHOOSE_NONE, NULL, {.on_message = count, .on_close = remember_sum}},
     {"/hello", CHOOSE_NONE, prepare_hello, {.on_open = say_text, .on_message = echo, .on_close = free_peer}},
     {"/empty", CHOOSE_NONE, NULL, {.on_open = say_empty, .on_close = free_peer}},
     {"/burst", CHOOSE_NONE, prepare_count, {.on_open = say_burst, .on_close = free_peer}},
@@ -365,7 +395,13 @@ static void stop_on_signal(void *user, int signal)
     naru_loop_stop(user);
 }
 
-/* Who started this program holds its standard input open; when that ends, nobody needs it any more. */
+/* Who started this program may hold a pipe to its standard input open; when that ends, nobody needs it any more. */
+static bool input_is_pipe(void)
+{
+    struct stat status;
+    return fstat(STDIN_FILENO, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
+}
+
 static void stop_on_end(void *user, unsigned events)
 {
     (void)events;
@@ -392,13 +428,12 @@ int main(int argc, char **argv)
     naru_server *server = NULL;
     char bound[128];
     const char *address = argc > 1 ? argv[1] : "127.0.0.1:0";
-    if (!loop || naru_loop_signal(loop, SIGTERM, stop_on_signal, loop) ||
-        naru_server_new(loop, &options, &server) || add_routes(server) ||
-        naru_server_listen(server, address, NULL, bound)) {
+    if (!loop || naru_loop_signal(loop, SIGTERM, stop_on_signal, loop) || naru_server_new(loop, &options, &server) ||
+        add_routes(server) || naru_server_listen(server, address, NULL, bound)) {
         fprintf(stderr, "cannot listen on %s\n", address);
         return 1;
     }
-    naru_watch *input = naru_watch_new(loop, STDIN_FILENO, NARU_READABLE, stop_on_end, loop);
+    naru_watch *input = input_is_pipe() ? naru_watch_new(loop, STDIN_FILENO, NARU_READABLE, stop_on_end, loop) : NULL;
     printf("listening on %s\n", bound);
     fflush(stdout);
     naru_status status = naru_loop_run(loop);

@@ -117,11 +117,13 @@ class Deflate:
         self.send_bits, self.send_takeover = send_bits, send_takeover
         self.recv_bits, self.recv_takeover = recv_bits, recv_takeover
         self.level = level
+        self.huffman = False  # no matches: what a sender does that may look back only 256 bytes, which zlib has no window for
         self._deflater = self._inflater = None
 
     def compress(self, data):
         if self._deflater is None or not self.send_takeover:
-            self._deflater = zlib.compressobj(self.level, zlib.DEFLATED, -self.send_bits)
+            strategy = zlib.Z_HUFFMAN_ONLY if self.huffman else zlib.Z_DEFAULT_STRATEGY
+            self._deflater = zlib.compressobj(self.level, zlib.DEFLATED, -max(9, self.send_bits), 8, strategy)
         out = self._deflater.compress(data) + self._deflater.flush(zlib.Z_SYNC_FLUSH)
         assert out.endswith(TAIL)
         return out[:-4]

@@ -1,5 +1,5 @@
-/* What an idle connection costs of naru's own memory: 10,000 of them, before and after each has echoed a message. Counted
- * by the allocator, to the byte, and by the process's resident size, which also sees what an allocator hides.
+/* What an idle connection costs of naru's own memory: 10,000 of them, before and after each has echoed a message.
+ * Counted by the allocator, to the byte, and by the process's resident size, which also sees what an allocator hides.
  * The peers live in a child process, since one process may not have descriptors for both ends. */
 #include "unit/check.h"
 
@@ -59,7 +59,8 @@ static void on_close(naru_conn *conn, const naru_close_info *info, void *user)
 
 static int connect_to(uint16_t port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     return connect(fd, (struct sockaddr *)&address, sizeof address) == 0 ? fd : -1;
 }

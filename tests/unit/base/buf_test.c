@@ -1,4 +1,5 @@
-/* naru_buf: what goes in at the end comes out at the front, whatever the growth, and nothing is lost when memory is. */
+/* naru_buf: what goes in at the end comes out at the front, whatever the growth, and nothing is lost when
+ * memory is. */
 #include "base/buf.h"
 
 #include "unit/check.h"

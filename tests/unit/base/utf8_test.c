@@ -3,16 +3,21 @@
 
 #include "unit/check.h"
 
-/* RFC 3629 4: how many bytes at the front are one character, or 0; *bad_out: the first byte that cannot follow, the text's size
- * if it merely ends too early. */
+/* RFC 3629 4: how many bytes at the front are one character, or 0; *bad_out: the first byte that cannot
+ * follow, the text's size if it merely ends too early. */
 static size_t character(const uint8_t *p, size_t size, size_t *bad_out)
 {
     static const uint8_t rows[][9] = {
         /* bytes, then the range of each */
-        {1, 0x00, 0x7f}, {2, 0xc2, 0xdf, 0x80, 0xbf}, {3, 0xe0, 0xe0, 0xa0, 0xbf, 0x80, 0xbf},
-        {3, 0xe1, 0xec, 0x80, 0xbf, 0x80, 0xbf}, {3, 0xed, 0xed, 0x80, 0x9f, 0x80, 0xbf},
-        {3, 0xee, 0xef, 0x80, 0xbf, 0x80, 0xbf}, {4, 0xf0, 0xf0, 0x90, 0xbf, 0x80, 0xbf, 0x80, 0xbf},
-        {4, 0xf1, 0xf3, 0x80, 0xbf, 0x80, 0xbf, 0x80, 0xbf}, {4, 0xf4, 0xf4, 0x80, 0x8f, 0x80, 0xbf, 0x80, 0xbf},
+        {1, 0x00, 0x7f},
+        {2, 0xc2, 0xdf, 0x80, 0xbf},
+        {3, 0xe0, 0xe0, 0xa0, 0xbf, 0x80, 0xbf},
+        {3, 0xe1, 0xec, 0x80, 0xbf, 0x80, 0xbf},
+        {3, 0xed, 0xed, 0x80, 0x9f, 0x80, 0xbf},
+        {3, 0xee, 0xef, 0x80, 0xbf, 0x80, 0xbf},
+        {4, 0xf0, 0xf0, 0x90, 0xbf, 0x80, 0xbf, 0x80, 0xbf},
+        {4, 0xf1, 0xf3, 0x80, 0xbf, 0x80, 0xbf, 0x80, 0xbf},
+        {4, 0xf4, 0xf4, 0x80, 0x8f, 0x80, 0xbf, 0x80, 0xbf},
     };
     for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
         if (p[0] < rows[r][1] || p[0] > rows[r][2]) {
@@ -76,7 +81,8 @@ static void agree(naru_span text)
     }
 }
 
-/* Every pair of bytes, and every third and fourth at the borders of its ranges, behind ASCII of several lengths. */
+/* Every pair of bytes, and every third and fourth at the borders of its ranges, behind ASCII of several
+ * lengths. */
 TEST(all_short_sequences_agree_with_the_table)
 {
     static const uint8_t borders[] = {0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff};
@@ -107,11 +113,24 @@ TEST(the_first_bad_byte_is_told)
         const char *text;
         size_t size, bad;
     } cases[] = {
-        {"\xc3\xa9", 2, 2},         {"\xc0\xaf", 2, 0},     {"\xc1\xbf", 2, 0},         {"\xc2\xc2", 2, 1},
-        {"\xe0\x80\x80", 3, 1},     {"\xe0\xa0\x80", 3, 3}, {"\xed\xa0\x80", 3, 1},     {"\xed\x9f\xbf", 3, 3},
-        {"\xf0\x8f\xbf\xbf", 4, 1}, {"\xf0\x90\x80\x80", 4, 4}, {"\xf4\x90\x80\x80", 4, 1}, {"\xf4\x8f\xbf\xbf", 4, 4},
-        {"\xf5\x80\x80\x80", 4, 0}, {"\xff", 1, 0},         {"\x80", 1, 0},             {"a\xe2\x82z", 4, 3},
-        {"\xef\xbf\xbf", 3, 3},     {"\0\0", 2, 2},
+        {"\xc3\xa9", 2, 2},
+        {"\xc0\xaf", 2, 0},
+        {"\xc1\xbf", 2, 0},
+        {"\xc2\xc2", 2, 1},
+        {"\xe0\x80\x80", 3, 1},
+        {"\xe0\xa0\x80", 3, 3},
+        {"\xed\xa0\x80", 3, 1},
+        {"\xed\x9f\xbf", 3, 3},
+        {"\xf0\x8f\xbf\xbf", 4, 1},
+        {"\xf0\x90\x80\x80", 4, 4},
+        {"\xf4\x90\x80\x80", 4, 1},
+        {"\xf4\x8f\xbf\xbf", 4, 4},
+        {"\xf5\x80\x80\x80", 4, 0},
+        {"\xff", 1, 0},
+        {"\x80", 1, 0},
+        {"a\xe2\x82z", 4, 3},
+        {"\xef\xbf\xbf", 3, 3},
+        {"\0\0", 2, 2},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         bool complete;
@@ -138,7 +157,8 @@ TEST(a_character_cut_at_the_end_is_incomplete_and_not_bad)
 /* Long texts of random characters, some with one byte spoilt. */
 TEST(random_texts_agree_with_the_table)
 {
-    static const char *const units[] = {"a", "plain ascii text ", "\xc3\xa9", "\xeb\x82\x98", "\xf0\x9f\x9a\xa2", "\xed\x9f\xbf"};
+    static const char *const units[] = {
+        "a", "plain ascii text ", "\xc3\xa9", "\xeb\x82\x98", "\xf0\x9f\x9a\xa2", "\xed\x9f\xbf"};
     uint64_t seed = 1;
     for (size_t round = 0; round < 2000; round++) {
         uint8_t text[256];

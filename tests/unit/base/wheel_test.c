@@ -118,8 +118,15 @@ static void churn(uint64_t start_ms, unsigned distance_bits, uint64_t seed)
 
 TEST(random_work_matches_the_model)
 {
-    static const uint64_t starts[] = {0, 1, 63, 64, 4095, 1700000000000, ((uint64_t)1 << 32) - 5000,
-                                      ((uint64_t)1 << 36) - 300, ((uint64_t)1 << 40) + 12345};
+    static const uint64_t starts[] = {0,
+                                      1,
+                                      63,
+                                      64,
+                                      4095,
+                                      1700000000000,
+                                      ((uint64_t)1 << 32) - 5000,
+                                      ((uint64_t)1 << 36) - 300,
+                                      ((uint64_t)1 << 40) + 12345};
     static const unsigned bits[] = {4, 8, 14, 24, 33, 37, 42};
     for (size_t s = 0; s < sizeof starts / sizeof starts[0]; s++) {
         for (size_t b = 0; b < sizeof bits / sizeof bits[0]; b++) {
@@ -228,5 +235,6 @@ TEST_MAIN({"random work matches the model", random_work_matches_the_model},
           {"the end of time can be reached", the_end_of_time_can_be_reached},
           {"waiting costs one wake-up a level", waiting_costs_one_wake_up_a_level},
           {"time does not go back", time_does_not_go_back},
-          {"a timer may be stopped while it waits to be taken", a_timer_may_be_stopped_while_it_waits_to_be_taken},
+          {"a timer may be stopped while it waits to be taken",
+           a_timer_may_be_stopped_while_it_waits_to_be_taken},
           {"a past time comes out of the same round", a_past_time_comes_out_of_the_same_round})

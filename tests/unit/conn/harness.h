@@ -1,5 +1,5 @@
-/* One naru_conn in the server's role over one end of a socket pair, and the peer's hands on the other end: frames are written
- * and read there by hand, so that what the test expects is not computed by the code under test. */
+/* One naru_conn in the server's role over one end of a socket pair, and the peer's hands on the other end: frames
+ * are written and read there by hand, so that what the test expects is not computed by the code under test. */
 #ifndef NARU_UNIT_CONN_HARNESS_H
 #define NARU_UNIT_CONN_HARNESS_H
 
@@ -46,8 +46,8 @@ typedef struct harness {
     naru_loop *loop;
     naru_conn_options options;
     naru_conn_handler handler;
-    naru_conn *conn; /* NULL once it is gone */
-    int peer;        /* the other end */
+    naru_conn *conn;          /* NULL once it is gone */
+    int peer;                 /* the other end */
     char log[LOG_EVENTS_MAX]; /* a letter an event: O open, M message, D drain, C close, P pong, G gone */
     size_t log_size;
     naru_close_info closed;

@@ -103,7 +103,8 @@ TEST(close_inside_on_open)
     REQUIRE(harness_start(&h));
     received in = {0};
     CHECK(peer_read_until(&h, &in, 7));
-    CHECK_SPAN(((naru_span){in.bytes, in.size}), "\x88\x05\x03\xe9" "bye");
+    CHECK_SPAN(((naru_span){in.bytes, in.size}), "\x88\x05\x03\xe9"
+                                                 "bye");
     peer_frame(&h, 8, "\x03\xe9", 2);
     CHECK(peer_read_until(&h, &in, SIZE_MAX));
     CHECK(in.ended);
@@ -167,7 +168,8 @@ TEST(bytes_before_the_start_are_kept)
     CHECK_STR(h.log, "OM");
     received in = {0};
     CHECK(peer_read_until(&h, &in, 7));
-    CHECK_SPAN(((naru_span){in.bytes, in.size}), "\x82\x05" "early");
+    CHECK_SPAN(((naru_span){in.bytes, in.size}), "\x82\x05"
+                                                 "early");
     free(in.bytes);
     harness_end(&h);
 }
@@ -323,7 +325,10 @@ TEST(every_allocation_may_fail)
             uint8_t frames[512];
             size_t size = put_frame(frames, 2, "one", 3);
             size += put_frame(frames + size, 2, "two", 3);
-            size += put_frame(frames + size, 8, "\x03\xe8" "done", 6);
+            size += put_frame(frames + size, 8,
+                              "\x03\xe8"
+                              "done",
+                              6);
             peer_write(&h, frames, size - 4);
             settle(&h);
             (void)!write(h.peer, frames + size - 4, 4); /* it may be closed by now */
@@ -357,5 +362,4 @@ TEST_MAIN({"echoes and closes", echoes_and_closes},
           {"silence is noticed", silence_is_noticed},
           {"a peer that answers pings lives", a_peer_that_answers_pings_lives},
           {"a paused connection is not taken for silent", a_paused_connection_is_not_taken_for_silent},
-          {"a lost peer is 1006", a_lost_peer_is_1006},
-          {"every allocation may fail", every_allocation_may_fail})
+          {"a lost peer is 1006", a_lost_peer_is_1006}, {"every allocation may fail", every_allocation_may_fail})

@@ -197,11 +197,13 @@ TEST(large_messages_keep_their_place)
     CHECK(peer_read_until(&h, &in, total));
     REQUIRE(in.size == total);
     fill_pattern(large, LARGE);
-    CHECK_SPAN(((naru_span){in.bytes, 8}), "\x81\x06" "before");
+    CHECK_SPAN(((naru_span){in.bytes, 8}), "\x81\x06"
+                                           "before");
     CHECK_SPAN(((naru_span){in.bytes + 8, 10}), "\x82\x7f\0\0\0\0\0\x10\0\0");
     CHECK(memcmp(in.bytes + 18, large, LARGE) == 0);
     CHECK(memcmp(in.bytes + 28 + LARGE, large, LARGE) == 0);
-    CHECK_SPAN(((naru_span){in.bytes + total - 8, 8}), "\x81\x06" "behind");
+    CHECK_SPAN(((naru_span){in.bytes + total - 8, 8}), "\x81\x06"
+                                                       "behind");
     free(large);
     free(in.bytes);
     harness_end(&h);
@@ -211,5 +213,6 @@ TEST_MAIN({"refuse pushes back and drains once", refuse_pushes_back_and_drains_o
           {"drain comes also when the flush takes all at once", drain_comes_also_when_the_flush_takes_all_at_once},
           {"one message of any size fits an empty queue", one_message_of_any_size_fits_an_empty_queue},
           {"close ends a slow reader with 1013", close_ends_a_slow_reader_with_1013},
-          {"drop oldest drops whole messages and keeps the order", drop_oldest_drops_whole_messages_and_keeps_the_order},
+          {"drop oldest drops whole messages and keeps the order",
+           drop_oldest_drops_whole_messages_and_keeps_the_order},
           {"large messages keep their place", large_messages_keep_their_place})

@@ -1,5 +1,5 @@
-/* Feeding a text in pieces: whole, byte by byte, cut in two at every place. Each piece is an exact heap copy, so that
- * AddressSanitizer sees a read past its end. */
+/* Feeding a text in pieces: whole, byte by byte, cut in two at every place. Each piece is an exact heap copy,
+ * so that AddressSanitizer sees a read past its end. */
 #ifndef NARU_UNIT_HTTP_PIECES_H
 #define NARU_UNIT_HTTP_PIECES_H
 

@@ -1,0 +1,181 @@
+/* naru connect: the command and its options.
+ *
+ * Not for: the connection (connect_session.c). Source: RFC 6455 7.4 for what a client may close with. */
+#include "connect.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "exit_status.h"
+#include "url.h"
+
+#define AT(field) offsetof(connect_settings, field)
+
+static const option options[] = {
+    {.help = "The handshake:"},
+    {OPTION_LIST, 'H', "header", "'NAME: VALUE'", "add a field to the request; may be repeated", AT(headers),
+     0, 0},
+    {OPTION_TEXT, 'o', "origin", "ORIGIN", "the Origin field", AT(origin), 0, 0},
+    {OPTION_LIST, 's', "protocol", "NAME", "offer this subprotocol; may be repeated", AT(protocols), 0, 0},
+    {OPTION_ON, 0, "deflate", NULL, "offer permessage-deflate; the default", AT(deflate), 0, 0},
+    {OPTION_OFF, 0, "no-deflate", NULL, "do not", AT(deflate), 0, 0},
+    {OPTION_TEXT, 0, "unix", "PATH", "connect to this unix socket instead of the URL's host", AT(unix_path),
+     0, 0},
+    {OPTION_SECONDS, 't', "timeout", "SECONDS", "for name, TCP, TLS and handshake together; 30",
+     AT(timeout_ms), 1, UINT32_MAX - 1},
+    {.help = "TLS, for wss:"},
+    {OPTION_TEXT, 0, "ca", "FILE", "trust these authorities (PEM) instead of the system's", AT(ca_file), 0,
+     0},
+    {OPTION_TEXT, 0, "cert", "FILE", "our own certificate (PEM)", AT(certificate_file), 0, 0},
+    {OPTION_TEXT, 0, "key", "FILE", "its key (PEM), if it is not in the same file", AT(key_file), 0, 0},
+    {OPTION_TEXT, 0, "server-name", "NAME", "ask for and check this name instead of the URL's host",
+     AT(server_name), 0, 0},
+    {OPTION_ON, 'k', "insecure", NULL, "check nothing; only for trying things out", AT(insecure), 0, 0},
+    {.help = "Messages:"},
+    {OPTION_ON, 'b', "binary", NULL, "send binary messages instead of text", AT(binary), 0, 0},
+    {OPTION_ON, 0, "whole", NULL, "all of stdin is one message; else each line is one", AT(whole), 0, 0},
+    {OPTION_ON, 0, "base64", NULL, "binary messages are lines of base64, in and out", AT(base64), 0, 0},
+    {OPTION_ON, 0, "hex", NULL, "binary messages are lines of hexadecimal, in and out", AT(hex), 0, 0},
+    {OPTION_ON, 0, "raw", NULL, "print the bytes of messages and nothing between them", AT(raw), 0, 0},
+    {OPTION_BYTES, 0, "max-message", "BYTES", "largest message, in or out (K, M, G); 64M",
+     AT(message_bytes_max), 1, UINT32_MAX},
+    {.help = "The end:"},
+    {OPTION_SECONDS, 'w', "wait", "SECONDS", "stay so long after the end of stdin", AT(wait_ms), 0,
+     UINT32_MAX - 1},
+    {OPTION_NUMBER, 'n', "count", "N", "close after N messages; the end of stdin does not close", AT(count),
+     1, UINT64_MAX},
+    {OPTION_NUMBER, 0, "close-code", "CODE", "close with this code: 1000, 3000 to 4999; 1000", AT(close_code),
+     1000, 4999},
+    {OPTION_TEXT, 0, "close-reason", "TEXT", "and this reason, 123 bytes at most", AT(close_reason), 0, 0},
+    {OPTION_SECONDS, 0, "ping-interval", "SECONDS", "ping after so much silence, 0: never; 25",
+     AT(ping_interval_ms), 0, UINT32_MAX - 1},
+    {.help = "And:"},
+    {OPTION_ON, 'q', "quiet", NULL, "say nothing on stderr, let the exit status tell", AT(quiet), 0, 0},
+    {OPTION_ON, 'v', "verbose", NULL, "show the handshake, pings, and failures in full", AT(verbose), 0, 0},
+};
+
+static int check_header(const cli_command *command, const char *header)
+{
+    const char *colon = strchr(header, ':');
+    naru_span name = {(const uint8_t *)header, colon ? (size_t)(colon - header) : 0};
+    if (!naru_http_is_token(name)) {
+        return options_complain(command, "--header wants 'NAME: VALUE', not '%s'", header);
+    }
+    return OPTIONS_RUN;
+}
+
+static int check_close(const cli_command *command, const connect_settings *settings)
+{
+    naru_span reason = naru_span_of(settings->close_reason);
+    if (settings->close_code != 1000 && settings->close_code < 3000) {
+        return options_complain(command, "--close-code: a client may close with 1000 or 3000 to 4999");
+    }
+    if (reason.size > 123 || !naru_utf8_valid(reason)) {
+        return options_complain(command, "--close-reason: UTF-8 of 123 bytes at most");
+    }
+    return OPTIONS_RUN;
+}
+
+static int check(const cli_command *command, const connect_settings *settings)
+{
+    for (size_t i = 0; i < settings->headers.count; i++) {
+        int status = check_header(command, settings->headers.items[i]);
+        if (status != OPTIONS_RUN) {
+            return status;
+        }
+    }
+    if (settings->base64 + settings->hex + settings->raw > 1) {
+        return options_complain(command, "--base64, --hex and --raw exclude each other");
+    }
+    if (settings->quiet && settings->verbose) {
+        return options_complain(command, "--quiet and --verbose exclude each other");
+    }
+    if (settings->unix_path && strlen(settings->unix_path) > 107) {
+        return options_complain(command, "--unix: a socket's path has 107 bytes at most");
+    }
+    return check_close(command, settings);
+}
+
+static int open_tls(const connect_settings *settings, naru_tls **tls_out)
+{
+    naru_tls_client_options tls = {
+        .ca_file = settings->ca_file,
+        .certificate_file = settings->certificate_file,
+        .key_file = settings->key_file,
+        .server_name = settings->server_name,
+        .insecure = settings->insecure,
+    };
+    if (!tls.ca_file && !tls.certificate_file && !tls.key_file && !tls.server_name && !tls.insecure) {
+        return OPTIONS_RUN;
+    }
+    char reason[256] = "";
+    if (naru_tls_client_new(&tls, tls_out, reason, sizeof reason) == NARU_OK) {
+        return OPTIONS_RUN;
+    }
+    fprintf(stderr, "naru connect: %s\n", reason[0] ? reason : "out of memory");
+    return EXIT_USAGE;
+}
+
+static int run_with(const connect_settings *settings)
+{
+    naru_tls *tls = NULL;
+    int status = open_tls(settings, &tls);
+    naru_buf url;
+    naru_buf_init(&url, NULL);
+    if (status == OPTIONS_RUN) {
+        status = url_complete(&url, settings->url) == NARU_OK
+                     ? connect_run(settings, (const char *)naru_buf_span(&url).data, tls)
+                     : EXIT_OWN;
+    }
+    naru_buf_deinit(&url);
+    naru_tls_unref(tls);
+    return status;
+}
+
+static int run(const cli_command *command, int argc, char **argv)
+{
+    connect_settings settings = {
+        .deflate = true,
+        .ping_interval_ms = 25000,
+        .timeout_ms = 30000,
+        .wait_ms = WAIT_NONE,
+        .close_code = 1000,
+        .close_reason = "",
+        .message_bytes_max = UINT64_C(64) << 20,
+    };
+    option_list operands = {.count = 0};
+    int status = options_parse(command, argc, argv, &settings, &operands);
+    if (status == OPTIONS_RUN && operands.count == 0) {
+        status = options_complain(command, "a URL is missing");
+    }
+    if (status == OPTIONS_RUN) {
+        settings.url = operands.items[0];
+        status = check(command, &settings);
+    }
+    return status == OPTIONS_RUN ? run_with(&settings) : status;
+}
+
+const cli_command connect_command = {
+    .name = "connect",
+    .summary = "connect to a WebSocket server, from a terminal or in a pipe",
+    .synopsis = "connect [OPTION]... URL\n",
+    .about =
+        "On a terminal, each line that is typed is a message, and messages appear as they come; /help lists\n"
+        "what else can be typed. In a pipe, each line of stdin is a message, and each message becomes a line "
+        "of\n"
+        "stdout; nothing else goes to stdout. At the end of stdin all that was read is sent, answers that "
+        "the peer\n"
+        "sent before its pong are still printed, and the connection is closed. A URL without a scheme is "
+        "ws://.\n",
+    .options = options,
+    .options_count = sizeof options / sizeof options[0],
+    .operands_max = 1,
+    .examples = "naru connect localhost:8080/echo\n"
+                "echo hello | naru connect ws://localhost:8080/echo\n"
+                "echo '{\"get\":\"time\"}' | naru connect --count 1 wss://example.com/api\n"
+                "naru connect --binary --whole --raw ws://localhost:8080/echo < in.bin > out.bin\n"
+                "naru connect -H 'Authorization: Bearer TOKEN' -s chat.v1 wss://example.com/chat\n",
+    .exit_statuses = true,
+    .run = run,
+};

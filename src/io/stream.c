@@ -1,0 +1,250 @@
+/* Streams: what their owners call. Nothing here calls an owner back.
+ *
+ * Not for: transfers (stream_io.c), connecting (dial.c), records (stream_tls.c). Source: none. */
+#include "io/stream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "base/buf.h"
+#include "base/memory.h"
+#include "stream_core.h"
+
+naru__stream *naru__stream_accept(naru_loop *loop, int fd, naru_tls *tls, const naru__stream_handler *handler, void *owner)
+{
+    assert(naru__loop_owns_thread(loop));
+    const naru_allocator *allocator = &loop->cache.allocator;
+    naru__stream *stream = naru__alloc_zero(allocator, sizeof *stream);
+    if (!stream) {
+        return NULL;
+    }
+    stream->handler = handler;
+    stream->owner = owner;
+    stream->loop = loop;
+    stream->fd = fd;
+    stream->phase = NARU__STREAM_READY;
+    naru_buf_init(&stream->out, allocator);
+    if ((tls && !naru__stream_tls_begin(stream, tls, true, NULL)) || !naru__stream_watch(stream)) {
+        naru__stream_tls_free(stream);
+        naru__free(allocator, stream, sizeof *stream);
+        return NULL;
+    }
+    loop->active++;
+    if (!tls) {
+        naru__stream_mark(stream, NARU__ANNOUNCE);
+        naru__stream_flush_later(stream);
+    }
+    return stream;
+}
+
+/* ---- what became of it -------------------------------------------------------------------------------------- */
+
+naru__stream_phase naru__stream_get_phase(const naru__stream *stream)
+{
+    return (naru__stream_phase)stream->phase;
+}
+
+bool naru__stream_is_tls(const naru__stream *stream)
+{
+    return stream->tls != NULL;
+}
+
+const char *naru__error_text(int system_error)
+{
+    switch (system_error) {
+    case 0:
+        return "connection ended";
+    case ECONNRESET:
+    case EPIPE:
+        return "connection reset by the peer";
+    case ECONNREFUSED:
+        return "connection refused";
+    case ETIMEDOUT:
+        return "connection timed out";
+    case ENOMEM:
+    case ENOBUFS:
+        return "no memory";
+    default: {
+        const char *text = strerrordesc_np(system_error);
+        return text ? text : "unknown error";
+    }
+    }
+}
+
+const char *naru__stream_error(const naru__stream *stream, int *system_error_out)
+{
+    if (system_error_out) {
+        *system_error_out = stream->system_error;
+    }
+    if (stream->cold && stream->cold->error[0]) {
+        return stream->cold->error;
+    }
+    return naru__error_text(stream->system_error);
+}
+
+naru__stream_cold *naru__stream_cold_get(naru__stream *stream)
+{
+    if (!stream->cold) {
+        stream->cold = naru__alloc_zero(&stream->loop->cache.allocator, sizeof *stream->cold);
+    }
+    return stream->cold;
+}
+
+void naru__stream_peer(const naru__stream *stream, char *out, size_t out_bytes)
+{
+    naru__address address = {.size = sizeof address.storage};
+    if (stream->fd < 0 || getpeername(stream->fd, &address.any, &address.size) != 0) {
+        address.size = 0;
+    }
+    naru__address_format(&address, out, out_bytes);
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------ */
+
+void naru__stream_flush_later(naru__stream *stream)
+{
+    if (naru__stream_has(stream, NARU__DIRTY)) {
+        return;
+    }
+    naru__stream_mark(stream, NARU__DIRTY);
+    naru_loop *loop = stream->loop;
+    stream->dirty_next = NULL;
+    *loop->dirty_end = stream;
+    loop->dirty_end = &stream->dirty_next;
+}
+
+/* `out` lost `bytes` at its front. */
+static void took(naru__stream *stream, size_t bytes)
+{
+    stream->sent += bytes;
+    naru_buf_take(&stream->out, bytes);
+}
+
+/* errors SIZE_MAX: writing failed, and the stream is marked so. */
+static size_t transmit_both(naru__stream *stream, naru_span first, naru_span second)
+{
+    struct iovec parts[2] = {
+        {(void *)(uintptr_t)first.data, first.size},
+        {(void *)(uintptr_t)second.data, second.size},
+    };
+    size_t skip = first.size == 0;
+    struct msghdr message = {.msg_iov = parts + skip, .msg_iovlen = 2 - skip};
+    ssize_t sent = sendmsg(stream->fd, &message, MSG_NOSIGNAL);
+    if (sent >= 0) {
+        return (size_t)sent;
+    }
+    if (errno == EAGAIN || errno == EINTR) {
+        return 0;
+    }
+    stream->system_error = errno;
+    naru__stream_mark(stream, NARU__BROKEN);
+    return SIZE_MAX;
+}
+
+naru_status naru__stream_write_through(naru__stream *stream, naru_span payload)
+{
+    if (naru__stream_has(stream, NARU__CLOSED | NARU__DEAD | NARU__BROKEN | NARU__SHUT)) {
+        return NARU_OK; /* on_end tells or told */
+    }
+    bool queue = stream->tls || stream->phase != NARU__STREAM_READY || naru__stream_has(stream, NARU__BLOCKED);
+    naru__stream_flush_later(stream);
+    if (queue) {
+        return naru_buf_append(&stream->out, payload);
+    }
+    naru_span queued = naru_buf_span(&stream->out);
+    size_t sent = transmit_both(stream, queued, payload);
+    if (sent == SIZE_MAX) {
+        return NARU_OK;
+    }
+    if (sent < queued.size) {
+        took(stream, sent);
+        return naru_buf_append(&stream->out, payload);
+    }
+    took(stream, queued.size);
+    /* What went by `out` counts as if it had been in it. */
+    sent -= queued.size;
+    stream->sent += sent;
+    return naru_buf_append(&stream->out, (naru_span){payload.data + sent, payload.size - sent});
+}
+
+void naru__stream_want_drain(naru__stream *stream, uint32_t low_mark)
+{
+    stream->low_mark = low_mark;
+    naru__stream_mark(stream, NARU__DRAIN);
+    naru__stream_flush_later(stream);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------ */
+
+void naru__stream_pause(naru__stream *stream)
+{
+    /* The backend hears of it when something comes: most pauses are over by then. */
+    naru__stream_mark(stream, NARU__PAUSED);
+}
+
+void naru__stream_resume(naru__stream *stream)
+{
+    if (!naru__stream_has(stream, NARU__PAUSED)) {
+        return;
+    }
+    naru__stream_unmark(stream, NARU__PAUSED);
+    if (naru__stream_has(stream, NARU__CLOSED | NARU__DEAD) || stream->phase < NARU__STREAM_TLS) {
+        return;
+    }
+    naru__stream_update_interest(stream);
+    if (stream->tls) {
+        naru__stream_mark(stream, NARU__RESUMED);
+        naru__stream_flush_later(stream);
+    }
+}
+
+/* ---- ending ------------------------------------------------------------------------------------------------- */
+
+void naru__stream_shutdown(naru__stream *stream)
+{
+    if (!naru__stream_has(stream, NARU__CLOSED | NARU__DEAD)) {
+        naru__stream_mark(stream, NARU__SHUTDOWN);
+        naru__stream_flush_later(stream);
+    }
+}
+
+void naru__stream_close(naru__stream *stream)
+{
+    if (naru__stream_has(stream, NARU__CLOSED)) {
+        return;
+    }
+    assert(naru__loop_owns_thread(stream->loop));
+    naru__dialer_cancel(stream);
+    naru__stream_unwatch(stream);
+    if (stream->fd >= 0) {
+        close(stream->fd);
+        stream->fd = -1;
+    }
+    naru_buf_deinit(&stream->out);
+    stream->loop->active--;
+    naru__stream_mark(stream, NARU__CLOSED);
+    naru__stream_flush_later(stream); /* frees it */
+}
+
+void naru__stream_abort(naru__stream *stream)
+{
+    if (stream->fd >= 0) {
+        struct linger linger = {.l_onoff = 1, .l_linger = 0};
+        setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    }
+    naru__stream_close(stream);
+}
+
+void naru__stream_free(naru__stream *stream)
+{
+    const naru_allocator *allocator = &stream->loop->cache.allocator;
+    naru__stream_tls_free(stream);
+    naru_buf_deinit(&stream->out); /* its owner may have appended after closing */
+    naru__free(allocator, stream->cold, sizeof *stream->cold);
+    naru__free(allocator, stream, sizeof *stream);
+}

@@ -1,0 +1,257 @@
+/* TLS contexts: certificates, authorities, and what is allowed. Shared by threads once made.
+ *
+ * Not for: connections (tls_session.c). Source: RFC 9325 3 and 4, RFC 7301, OpenSSL's manual pages. */
+#include <naru/tls.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "tls_session.h"
+
+struct naru_tls {
+    atomic_uint references;
+    SSL_CTX *context;
+    char *server_name; /* NULL: as dialled */
+    bool checks_names;
+};
+
+static const unsigned char ALPN_HTTP[] = "\x08http/1.1";
+enum { ALPN_HTTP_BYTES = sizeof ALPN_HTTP - 1 };
+
+/* 9325 4.2: forward secrecy and authenticated encryption only; TLS 1.3 has nothing else. */
+static const char TLS12_CIPHERS[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
+
+SSL_CTX *naru__tls_context(const naru_tls *tls)
+{
+    return tls->context;
+}
+
+bool naru__tls_checks_names(const naru_tls *tls)
+{
+    return tls->checks_names;
+}
+
+const char *naru__tls_server_name(const naru_tls *tls)
+{
+    return tls->server_name;
+}
+
+naru_tls *naru_tls_ref(naru_tls *tls)
+{
+    atomic_fetch_add_explicit(&tls->references, 1, memory_order_relaxed);
+    return tls;
+}
+
+void naru_tls_unref(naru_tls *tls)
+{
+    if (!tls || atomic_fetch_sub_explicit(&tls->references, 1, memory_order_acq_rel) > 1) {
+        return;
+    }
+    SSL_CTX_free(tls->context);
+    naru__free(naru_allocator_default(), tls->server_name, tls->server_name ? strlen(tls->server_name) + 1 : 0);
+    naru__free(naru_allocator_default(), tls, sizeof *tls);
+}
+
+/* ---- what went wrong ---------------------------------------------------------------------------------------- */
+
+const char *naru__tls_error_text(unsigned long error)
+{
+    const char *text = ERR_SYSTEM_ERROR(error) ? strerrordesc_np(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
+    return text ? text : "unknown error";
+}
+
+typedef struct complaint {
+    char *text;
+    size_t bytes;
+} complaint;
+
+static naru_status refuse(complaint reason, const char *what, const char *file)
+{
+    unsigned long error = ERR_peek_error();
+    if (reason.text && reason.bytes > 0) {
+        snprintf(reason.text, reason.bytes, "%s %s: %s", what, file, naru__tls_error_text(error));
+    }
+    ERR_clear_error();
+    return ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE ? NARU_ERR_MEMORY : NARU_ERR_TLS;
+}
+
+/* ---- what both sides share ---------------------------------------------------------------------------------- */
+
+/* A key with a password is refused, where OpenSSL would ask on the terminal. */
+static int no_password(char *out, int out_bytes, int writing, void *user)
+{
+    (void)out;
+    (void)out_bytes;
+    (void)writing;
+    (void)user;
+    return 0;
+}
+
+static bool set_policy(SSL_CTX *context)
+{
+    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_default_passwd_cb(context, no_password);
+    /* Tickets need no memory of ours; a cache would. */
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
+           SSL_CTX_set_cipher_list(context, TLS12_CIPHERS) == 1;
+}
+
+/* errors NULL: no memory. */
+static naru_tls *tls_new(bool server)
+{
+    ERR_clear_error();
+    naru_tls *tls = naru__alloc_zero(naru_allocator_default(), sizeof *tls);
+    if (!tls) {
+        return NULL;
+    }
+    atomic_init(&tls->references, 1);
+    tls->context = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+    if (!tls->context || !set_policy(tls->context)) {
+        naru_tls_unref(tls);
+        ERR_clear_error();
+        return NULL;
+    }
+    return tls;
+}
+
+static naru_status load_identity(SSL_CTX *context, const char *certificate_file, const char *key_file, complaint reason)
+{
+    const char *key = key_file ? key_file : certificate_file;
+    if (SSL_CTX_use_certificate_chain_file(context, certificate_file) != 1) {
+        return refuse(reason, "certificate file", certificate_file);
+    }
+    if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(context) != 1) {
+        return refuse(reason, "key file", key);
+    }
+    return NARU_OK;
+}
+
+/* ---- the server's side -------------------------------------------------------------------------------------- */
+
+/* 7301 3.2: a client that asks for other protocols only is told so. */
+static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_bytes, const unsigned char *in,
+                           unsigned in_bytes, void *user)
+{
+    (void)ssl;
+    (void)user;
+    for (unsigned at = 0; at < in_bytes; at += in[at] + 1u) {
+        if (in[at] == ALPN_HTTP[0] && in_bytes - at > in[at] && memcmp(in + at + 1, ALPN_HTTP + 1, in[at]) == 0) {
+            *out = in + at + 1;
+            *out_bytes = in[at];
+            return SSL_TLSEXT_ERR_OK;
+        }
+    }
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static naru_status demand_certificates(SSL_CTX *context, const char *ca_file, complaint reason)
+{
+    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(ca_file);
+    if (!names || SSL_CTX_load_verify_file(context, ca_file) != 1) {
+        sk_X509_NAME_pop_free(names, X509_NAME_free);
+        return refuse(reason, "client CA file", ca_file);
+    }
+    SSL_CTX_set_client_CA_list(context, names);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    return NARU_OK;
+}
+
+static naru_status configure_server(SSL_CTX *context, const naru_tls_server_options *options, complaint reason)
+{
+    static const unsigned char session_context[] = "naru";
+    SSL_CTX_set_alpn_select_cb(context, select_protocol, NULL);
+    if (SSL_CTX_set_session_id_context(context, session_context, sizeof session_context - 1) != 1) {
+        return NARU_ERR_MEMORY;
+    }
+    naru_status status = load_identity(context, options->certificate_file, options->key_file, reason);
+    if (status == NARU_OK && options->client_ca_file) {
+        status = demand_certificates(context, options->client_ca_file, reason);
+    }
+    return status;
+}
+
+naru_status naru_tls_server_new(const naru_tls_server_options *options, naru_tls **tls_out, char *reason,
+                                size_t reason_bytes)
+{
+    if (!options || !options->certificate_file) {
+        return NARU_ERR_ARGUMENT;
+    }
+    naru_tls *tls = tls_new(true);
+    if (!tls) {
+        return NARU_ERR_MEMORY;
+    }
+    naru_status status = configure_server(tls->context, options, (complaint){reason, reason_bytes});
+    if (status != NARU_OK) {
+        naru_tls_unref(tls);
+        return status;
+    }
+    *tls_out = tls;
+    return NARU_OK;
+}
+
+/* ---- the client's side -------------------------------------------------------------------------------------- */
+
+static naru_status trust(SSL_CTX *context, const char *ca_file, complaint reason)
+{
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    if (!ca_file) {
+        return SSL_CTX_set_default_verify_paths(context) == 1 ? NARU_OK : refuse(reason, "authorities of", "the system");
+    }
+    return SSL_CTX_load_verify_file(context, ca_file) == 1 ? NARU_OK : refuse(reason, "CA file", ca_file);
+}
+
+static naru_status copy_name(naru_tls *tls, const char *name)
+{
+    size_t bytes = strlen(name) + 1;
+    tls->server_name = naru__alloc(naru_allocator_default(), bytes);
+    if (!tls->server_name) {
+        return NARU_ERR_MEMORY;
+    }
+    memcpy(tls->server_name, name, bytes);
+    return NARU_OK;
+}
+
+static naru_status configure_client(naru_tls *tls, const naru_tls_client_options *options, complaint reason)
+{
+    SSL_CTX *context = tls->context;
+    naru_status status = NARU_OK;
+    /* Unlike its kin, this call answers 0 when it is fine. */
+    if (SSL_CTX_set_alpn_protos(context, ALPN_HTTP, ALPN_HTTP_BYTES) != 0) {
+        return NARU_ERR_MEMORY;
+    }
+    tls->checks_names = !options->insecure;
+    if (!options->insecure) {
+        status = trust(context, options->ca_file, reason);
+    }
+    if (status == NARU_OK && options->certificate_file) {
+        status = load_identity(context, options->certificate_file, options->key_file, reason);
+    }
+    if (status == NARU_OK && options->server_name) {
+        status = copy_name(tls, options->server_name);
+    }
+    return status;
+}
+
+naru_status naru_tls_client_new(const naru_tls_client_options *options, naru_tls **tls_out, char *reason,
+                                size_t reason_bytes)
+{
+    const naru_tls_client_options chosen = options ? *options : (naru_tls_client_options){0};
+    naru_tls *tls = tls_new(false);
+    if (!tls) {
+        return NARU_ERR_MEMORY;
+    }
+    naru_status status = configure_client(tls, &chosen, (complaint){reason, reason_bytes});
+    if (status != NARU_OK) {
+        naru_tls_unref(tls);
+        return status;
+    }
+    *tls_out = tls;
+    return NARU_OK;
+}

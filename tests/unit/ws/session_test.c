@@ -1,0 +1,245 @@
+/* What no transcript can say of a session: sizes, random bytes that run short, input that is left as it was, and the calls
+ * a connection makes beside the public ones. */
+#include "unit/check.h"
+#include "unit/failing_allocator.h"
+#include "ws/session.h"
+
+#include <stdlib.h>
+
+typedef struct bench {
+    failing_allocator memory;
+    naru_ws_options options;
+    naru_ws *ws;
+    naru_buf out;
+    uint8_t random[256];
+    naru_entropy entropy;
+    naru_ws_turn turn;
+} bench;
+
+static void set_up(bench *b, naru_ws_role role, const naru_ws_options *options, const naru_ws_deflate *deflate)
+{
+    *b = (bench){.options = options ? *options : (naru_ws_options){0}};
+    failing_allocator_init(&b->memory, 0);
+    CHECK_EQ(naru_ws_options_fill(&b->options), NARU_OK);
+    for (size_t i = 0; i < sizeof b->random; i++) {
+        b->random[i] = (uint8_t)(i * 7 + 1);
+    }
+    b->entropy = (naru_entropy){b->random, sizeof b->random, 0};
+    naru_buf_init(&b->out, &b->memory.allocator);
+    b->ws = naru_ws_new(role, &b->options, deflate, 0, &b->memory.allocator);
+    b->turn = (naru_ws_turn){0, &b->entropy, &b->out};
+}
+
+static void tear_down(bench *b)
+{
+    naru_ws_free(b->ws);
+    naru_buf_deinit(&b->out);
+    CHECK_EQ(b->memory.live_bytes, 0);
+}
+
+TEST(idle_sessions_are_small)
+{
+    bench b;
+    naru_ws_deflate deflate = {.enabled = true, .server_window_bits = 15, .client_window_bits = 15};
+    CHECK(sizeof(naru_ws) <= 128);
+    set_up(&b, NARU_WS_SERVER, NULL, &deflate);
+    CHECK(b.memory.live_bytes <= 160);
+    tear_down(&b);
+}
+
+TEST(options_fill_once)
+{
+    naru_ws_options options = {0};
+    CHECK_EQ(naru_ws_options_fill(&options), NARU_OK);
+    CHECK_EQ(options.message_bytes_max, 1 << 20);
+    CHECK_EQ(options.frame_bytes_max, (1 << 20) + (1 << 17) + 1024);
+    CHECK_EQ(options.deflate.threshold_bytes, 64);
+    naru_ws_options twice = options;
+    CHECK_EQ(naru_ws_options_fill(&twice), NARU_OK);
+    CHECK(memcmp(&twice, &options, sizeof options) == 0);
+    options.message_bytes_max = NARU_UNLIMITED;
+    options.frame_bytes_max = 0;
+    CHECK_EQ(naru_ws_options_fill(&options), NARU_OK);
+    CHECK(options.frame_bytes_max == NARU_UNLIMITED);
+}
+
+TEST(options_out_of_range_change_nothing)
+{
+    naru_ws_options bad[7] = {{0}};
+    bad[0].deflate.server_window_bits_max = 8;
+    bad[1].deflate.client_window_bits_max = 16;
+    bad[2].deflate.level = 10;
+    bad[3].deflate.memory_level = 10;
+    bad[4].delivery = (naru_ws_delivery)3;
+    bad[5].deflate.server_window_bits_max = 16;
+    bad[6].deflate.client_window_bits_max = 8;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        naru_ws_options before = bad[i];
+        CHECK_EQ(naru_ws_options_fill(&bad[i]), NARU_ERR_ARGUMENT);
+        CHECK(memcmp(&bad[i], &before, sizeof before) == 0);
+        CHECK_EQ(before.message_bytes_max, 0);
+    }
+}
+
+/* A client with 63 unspent bytes does nothing at all; with 64 it goes on where it stood. */
+TEST(too_little_entropy_changes_nothing)
+{
+    bench b;
+    uint8_t ping[] = {0x89, 0x01, 'x'};
+    naru_input in = {ping, sizeof ping};
+    naru_ws_event event;
+    set_up(&b, NARU_WS_CLIENT, NULL, NULL);
+    b.entropy.used = sizeof b.random - 63;
+    CHECK_EQ(naru_ws_next(b.ws, &in, &b.turn, &event), NARU_ERR_ENTROPY);
+    CHECK_EQ(in.size, sizeof ping);
+    CHECK_EQ(naru_ws_send(b.ws, NARU_WS_TEXT, naru_span_of("x"), 0, &b.turn), NARU_ERR_ENTROPY);
+    CHECK_EQ(naru_ws_send_part(b.ws, NARU_WS_TEXT, naru_span_of("x"), false, 0, &b.turn), NARU_ERR_ENTROPY);
+    CHECK_EQ(naru_ws_ping(b.ws, naru_span_of("x"), &b.turn), NARU_ERR_ENTROPY);
+    CHECK_EQ(naru_ws_pong(b.ws, naru_span_of("x"), &b.turn), NARU_ERR_ENTROPY);
+    CHECK_EQ(naru_ws_close(b.ws, 1000, naru_span_of("x"), &b.turn), NARU_ERR_ENTROPY);
+    b.turn.now_ms = 25000;
+    CHECK_EQ(naru_ws_tick(b.ws, &b.turn), NARU_ERR_ENTROPY);
+    CHECK_EQ(naru_buf_span(&b.out).size, 0);
+    CHECK_EQ(b.entropy.used, sizeof b.random - 63);
+    CHECK_EQ(naru_ws_get_state(b.ws), NARU_WS_OPEN);
+    b.entropy.used = sizeof b.random - 64;
+    CHECK_EQ(naru_ws_next(b.ws, &in, &b.turn, &event), NARU_OK);
+    CHECK_EQ(event.type, NARU_WS_EVENT_PING);
+    CHECK_EQ(b.entropy.used, sizeof b.random - 60);
+    tear_down(&b);
+}
+
+TEST(a_server_needs_no_entropy)
+{
+    bench b;
+    set_up(&b, NARU_WS_SERVER, NULL, NULL);
+    b.turn.entropy = NULL;
+    CHECK_EQ(naru_ws_send(b.ws, NARU_WS_TEXT, naru_span_of("x"), 0, &b.turn), NARU_OK);
+    CHECK_SPAN(naru_buf_span(&b.out), "\x81\x01x");
+    tear_down(&b);
+}
+
+/* The event points into the input: no copy was made, no memory was taken. */
+TEST(a_whole_message_is_not_copied)
+{
+    bench b;
+    uint8_t frame[] = {0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58};
+    naru_input in = {frame, sizeof frame};
+    naru_ws_event event;
+    set_up(&b, NARU_WS_SERVER, NULL, NULL);
+    CHECK_EQ(naru_ws_next(b.ws, &in, &b.turn, &event), NARU_OK);
+    CHECK(event.data.data == frame + 6);
+    CHECK_SPAN(event.data, "Hello");
+    CHECK_EQ(naru_ws_next(b.ws, &in, &b.turn, &event), NARU_MORE);
+    CHECK_EQ(b.memory.calls, 1);
+    tear_down(&b);
+}
+
+/* An event's bytes may be sent straight back: sending does not disturb them. */
+TEST(an_event_may_be_echoed)
+{
+    bench b;
+    uint8_t first[] = {0x02, 0x02, 'a', 'b'};
+    uint8_t rest[] = {0x80, 0x01, 'c'};
+    naru_input in = {first, sizeof first};
+    naru_ws_event event;
+    set_up(&b, NARU_WS_CLIENT, NULL, NULL);
+    CHECK_EQ(naru_ws_next(b.ws, &in, &b.turn, &event), NARU_MORE);
+    in = (naru_input){rest, sizeof rest};
+    CHECK_EQ(naru_ws_next(b.ws, &in, &b.turn, &event), NARU_OK);
+    CHECK_EQ(naru_ws_send(b.ws, NARU_WS_BINARY, event.data, 0, &b.turn), NARU_OK);
+    CHECK_SPAN(event.data, "abc");
+    tear_down(&b);
+}
+
+/* Once half a message is there, its buffer is as big as the message and no bigger. */
+TEST(a_big_message_is_sized_exactly)
+{
+    enum { SIZE = 1 << 20, STEP = 10000 };
+    bench b;
+    uint8_t head[] = {0x82, 0x7f, 0, 0, 0, 0, 0, 0x10, 0, 0};
+    uint8_t *payload = calloc(1, SIZE);
+    naru_input in = {head, sizeof head};
+    naru_ws_event event;
+    REQUIRE(payload != NULL);
+    set_up(&b, NARU_WS_CLIENT, NULL, NULL);
+    naru_status status = naru_ws_next(b.ws, &in, &b.turn, &event);
+    for (size_t done = 0; done < SIZE; done += STEP) {
+        CHECK_EQ(status, NARU_MORE);
+        in = (naru_input){payload + done, SIZE - done < STEP ? SIZE - done : STEP};
+        status = naru_ws_next(b.ws, &in, &b.turn, &event);
+        CHECK(b.memory.live_bytes <= 2 * (done + STEP) + 1024);
+        CHECK(b.memory.live_bytes <= SIZE + 1024);
+    }
+    CHECK_EQ(status, NARU_OK);
+    CHECK_EQ(event.data.size, SIZE);
+    CHECK_EQ(naru_ws_next(b.ws, &in, &b.turn, &event), NARU_MORE);
+    CHECK_EQ(b.memory.live_bytes, sizeof(naru_ws));
+    free(payload);
+    tear_down(&b);
+}
+
+/* A connection that is not being read is not silent by its peer's fault. */
+TEST(touch_moves_the_ping)
+{
+    bench b;
+    set_up(&b, NARU_WS_SERVER, NULL, NULL);
+    b.turn.now_ms = 25000;
+    CHECK_EQ(naru_ws_tick(b.ws, &b.turn), NARU_OK);
+    CHECK_EQ(naru_ws_deadline_ms(b.ws), 35000);
+    naru__ws_touch(b.ws, 34000);
+    CHECK_EQ(naru_ws_deadline_ms(b.ws), 59000);
+    tear_down(&b);
+}
+
+/* zlib_bytes: what a session that compresses holds, both ways, at the default settings. */
+TEST(compression_costs_what_is_documented)
+{
+    bench b;
+    naru_ws_deflate deflate = {.enabled = true, .server_window_bits = 15, .client_window_bits = 15};
+    uint8_t hello[] = {0xc1, 0x87, 0, 0, 0, 0, 0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00};
+    naru_input in = {hello, sizeof hello};
+    naru_ws_event event;
+    set_up(&b, NARU_WS_SERVER, NULL, &deflate);
+    CHECK_EQ(naru_ws_next(b.ws, &in, &b.turn, &event), NARU_OK);
+    CHECK_SPAN(event.data, "Hello");
+    CHECK_EQ(naru_ws_next(b.ws, &in, &b.turn, &event), NARU_MORE);
+    CHECK(b.memory.live_bytes <= 44 * 1024);
+    CHECK_EQ(naru_ws_send(b.ws, NARU_WS_TEXT, naru_span_of("Hello"), NARU_WS_COMPRESS, &b.turn), NARU_OK);
+    CHECK(b.memory.live_bytes <= 320 * 1024);
+    b.turn.now_ms = 30000;
+    CHECK_EQ(naru_ws_tick(b.ws, &b.turn), NARU_OK);
+    CHECK(b.memory.live_bytes <= 1024); /* the struct, the output and a window of five bytes */
+    tear_down(&b);
+}
+
+/* T45: what does not compress neither hangs nor swells. */
+TEST(noise_does_not_hang)
+{
+    enum { SIZE = 5 << 20 };
+    bench b;
+    naru_ws_deflate deflate = {.enabled = true, .server_window_bits = 15, .client_window_bits = 15};
+    uint8_t *noise = malloc(SIZE);
+    uint32_t x = 1;
+    REQUIRE(noise != NULL);
+    for (size_t i = 0; i < SIZE; i++) {
+        x = x * 1664525U + 1013904223U;
+        noise[i] = (uint8_t)(x >> 24);
+    }
+    set_up(&b, NARU_WS_SERVER, NULL, &deflate);
+    CHECK_EQ(naru_ws_send(b.ws, NARU_WS_BINARY, (naru_span){noise, SIZE}, NARU_WS_COMPRESS, &b.turn), NARU_OK);
+    CHECK(naru_buf_span(&b.out).size < SIZE + SIZE / 1000 + 64);
+    free(noise);
+    tear_down(&b);
+}
+
+TEST_MAIN({"idle sessions are small", idle_sessions_are_small}, {"options fill once", options_fill_once},
+          {"options out of range change nothing", options_out_of_range_change_nothing},
+          {"too little entropy changes nothing", too_little_entropy_changes_nothing},
+          {"a server needs no entropy", a_server_needs_no_entropy},
+          {"a whole message is not copied", a_whole_message_is_not_copied},
+          {"an event may be echoed", an_event_may_be_echoed},
+          {"a big message is sized exactly", a_big_message_is_sized_exactly},
+          {"touch moves the ping", touch_moves_the_ping},
+          {"compression costs what is documented", compression_costs_what_is_documented},
+          {"noise does not hang", noise_does_not_hang})
