@@ -46,9 +46,9 @@ int main(int argc, char **argv)
     const char *url = argc > 1 ? argv[1] : "ws://127.0.0.1:9000/";
     if (!loop || naru_client_open(loop, url, NULL, &handler, &status, &client, &reason)) {
         fprintf(stderr, "%s: %s\n", url, reason);
-        return 2;
+    } else {
+        naru_loop_run(loop); /* until nothing is left to wait for */
     }
-    naru_loop_run(loop); /* until nothing is left to wait for */
     naru_loop_free(loop);
     return status;
 }

@@ -34,18 +34,19 @@ int main(int argc, char **argv)
 {
     app self = {.loop = naru_loop_new(NULL)};
     naru_ws_route route = {.handler.on_message = echo};
+    naru_status status = NARU_ERR_SYSTEM;
     char bound[128];
     const char *address = argc > 1 ? argv[1] : "127.0.0.1:9000";
     if (!self.loop || naru_server_new(self.loop, NULL, &self.server) ||
         naru_server_route_ws(self.server, "/", &route, NULL) || naru_server_listen(self.server, address, NULL, bound) ||
         naru_loop_signal(self.loop, SIGTERM, stop, &self) || naru_loop_signal(self.loop, SIGINT, stop, &self)) {
         fprintf(stderr, "cannot listen on %s\n", address);
-        return 1;
+    } else {
+        printf("listening on %s\n", bound);
+        fflush(stdout);
+        status = naru_loop_run(self.loop);
     }
-    printf("listening on %s\n", bound);
-    fflush(stdout);
-    naru_loop_run(self.loop);
     naru_server_free(self.server);
     naru_loop_free(self.loop);
-    return 0;
+    return status != NARU_OK;
 }

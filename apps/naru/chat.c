@@ -51,8 +51,7 @@ static void compose(chat_saying *saying, const char *verb, uint32_t id, naru_spa
 static void tell(naru_conn *conn, const chat_saying *saying)
 {
     /* Who reads too slowly is closed by the queue's policy; nobody else waits for them. */
-    (void)naru_conn_send(conn, NARU_WS_TEXT, (naru_span){(const uint8_t *)saying->data, saying->size},
-                         NARU_WS_VALID);
+    (void)naru_conn_send(conn, NARU_WS_TEXT, (naru_span){(const uint8_t *)saying->data, saying->size}, NARU_WS_VALID);
 }
 
 static void tell_text(naru_conn *conn, const char *text)

@@ -33,8 +33,7 @@ static bool is_invisible(uint32_t character)
 
 static bool good_name(naru_span name)
 {
-    if (name.size == 0 || name.size > CHAT_NAME_BYTES_MAX || name.data[0] == ' ' ||
-        name.data[name.size - 1] == ' ') {
+    if (name.size == 0 || name.size > CHAT_NAME_BYTES_MAX || name.data[0] == ' ' || name.data[name.size - 1] == ' ') {
         return false;
     }
     size_t letters = 0;

@@ -14,23 +14,20 @@
 
 static const option options[] = {
     {.help = "The handshake:"},
-    {OPTION_LIST, 'H', "header", "'NAME: VALUE'", "add a field to the request; may be repeated", AT(headers),
-     0, 0},
+    {OPTION_LIST, 'H', "header", "'NAME: VALUE'", "add a field to the request; may be repeated", AT(headers), 0, 0},
     {OPTION_TEXT, 'o', "origin", "ORIGIN", "the Origin field", AT(origin), 0, 0},
     {OPTION_LIST, 's', "protocol", "NAME", "offer this subprotocol; may be repeated", AT(protocols), 0, 0},
     {OPTION_ON, 0, "deflate", NULL, "offer permessage-deflate; the default", AT(deflate), 0, 0},
     {OPTION_OFF, 0, "no-deflate", NULL, "do not", AT(deflate), 0, 0},
-    {OPTION_TEXT, 0, "unix", "PATH", "connect to this unix socket instead of the URL's host", AT(unix_path),
-     0, 0},
-    {OPTION_SECONDS, 't', "timeout", "SECONDS", "for name, TCP, TLS and handshake together; 30",
-     AT(timeout_ms), 1, UINT32_MAX - 1},
+    {OPTION_TEXT, 0, "unix", "PATH", "connect to this unix socket instead of the URL's host", AT(unix_path), 0, 0},
+    {OPTION_SECONDS, 't', "timeout", "SECONDS", "for name, TCP, TLS and handshake together; 30", AT(timeout_ms), 1,
+     UINT32_MAX - 1},
     {.help = "TLS, for wss:"},
-    {OPTION_TEXT, 0, "ca", "FILE", "trust these authorities (PEM) instead of the system's", AT(ca_file), 0,
-     0},
+    {OPTION_TEXT, 0, "ca", "FILE", "trust these authorities (PEM) instead of the system's", AT(ca_file), 0, 0},
     {OPTION_TEXT, 0, "cert", "FILE", "our own certificate (PEM)", AT(certificate_file), 0, 0},
     {OPTION_TEXT, 0, "key", "FILE", "its key (PEM), if it is not in the same file", AT(key_file), 0, 0},
-    {OPTION_TEXT, 0, "server-name", "NAME", "ask for and check this name instead of the URL's host",
-     AT(server_name), 0, 0},
+    {OPTION_TEXT, 0, "server-name", "NAME", "ask for and check this name instead of the URL's host", AT(server_name), 0,
+     0},
     {OPTION_ON, 'k', "insecure", NULL, "check nothing; only for trying things out", AT(insecure), 0, 0},
     {.help = "Messages:"},
     {OPTION_ON, 'b', "binary", NULL, "send binary messages instead of text", AT(binary), 0, 0},
@@ -38,18 +35,17 @@ static const option options[] = {
     {OPTION_ON, 0, "base64", NULL, "binary messages are lines of base64, in and out", AT(base64), 0, 0},
     {OPTION_ON, 0, "hex", NULL, "binary messages are lines of hexadecimal, in and out", AT(hex), 0, 0},
     {OPTION_ON, 0, "raw", NULL, "print the bytes of messages and nothing between them", AT(raw), 0, 0},
-    {OPTION_BYTES, 0, "max-message", "BYTES", "largest message, in or out (K, M, G); 64M",
-     AT(message_bytes_max), 1, UINT32_MAX},
+    {OPTION_BYTES, 0, "max-message", "BYTES", "largest message, in or out (K, M, G); 64M", AT(message_bytes_max), 1,
+     UINT32_MAX},
     {.help = "The end:"},
-    {OPTION_SECONDS, 'w', "wait", "SECONDS", "stay so long after the end of stdin", AT(wait_ms), 0,
-     UINT32_MAX - 1},
-    {OPTION_NUMBER, 'n', "count", "N", "close after N messages; the end of stdin does not close", AT(count),
-     1, UINT64_MAX},
-    {OPTION_NUMBER, 0, "close-code", "CODE", "close with this code: 1000, 3000 to 4999; 1000", AT(close_code),
-     1000, 4999},
+    {OPTION_SECONDS, 'w', "wait", "SECONDS", "stay so long after the end of stdin", AT(wait_ms), 0, UINT32_MAX - 1},
+    {OPTION_NUMBER, 'n', "count", "N", "close after N messages; the end of stdin does not close", AT(count), 1,
+     UINT64_MAX},
+    {OPTION_NUMBER, 0, "close-code", "CODE", "close with this code: 1000, 3000 to 4999; 1000", AT(close_code), 1000,
+     4999},
     {OPTION_TEXT, 0, "close-reason", "TEXT", "and this reason, 123 bytes at most", AT(close_reason), 0, 0},
-    {OPTION_SECONDS, 0, "ping-interval", "SECONDS", "ping after so much silence, 0: never; 25",
-     AT(ping_interval_ms), 0, UINT32_MAX - 1},
+    {OPTION_SECONDS, 0, "ping-interval", "SECONDS", "ping after so much silence, 0: never; 25", AT(ping_interval_ms), 0,
+     UINT32_MAX - 1},
     {.help = "And:"},
     {OPTION_ON, 'q', "quiet", NULL, "say nothing on stderr, let the exit status tell", AT(quiet), 0, 0},
     {OPTION_ON, 'v', "verbose", NULL, "show the handshake, pings, and failures in full", AT(verbose), 0, 0},
@@ -160,14 +156,13 @@ const cli_command connect_command = {
     .name = "connect",
     .summary = "connect to a WebSocket server, from a terminal or in a pipe",
     .synopsis = "connect [OPTION]... URL\n",
-    .about =
-        "On a terminal, each line that is typed is a message, and messages appear as they come; /help lists\n"
-        "what else can be typed. In a pipe, each line of stdin is a message, and each message becomes a line "
-        "of\n"
-        "stdout; nothing else goes to stdout. At the end of stdin all that was read is sent, answers that "
-        "the peer\n"
-        "sent before its pong are still printed, and the connection is closed. A URL without a scheme is "
-        "ws://.\n",
+    .about = "On a terminal, each line that is typed is a message, and messages appear as they come; /help lists\n"
+             "what else can be typed. In a pipe, each line of stdin is a message, and each message becomes a line "
+             "of\n"
+             "stdout; nothing else goes to stdout. At the end of stdin all that was read is sent, answers that "
+             "the peer\n"
+             "sent before its pong are still printed, and the connection is closed. A URL without a scheme is "
+             "ws://.\n",
     .options = options,
     .options_count = sizeof options / sizeof options[0],
     .operands_max = 1,

@@ -43,8 +43,8 @@ static void report_head(connect_session *session, const naru_http_head *head)
                    size_of(reason), text_of(reason));
     for (size_t i = 0; i < naru_http_head_count(head); i++) {
         naru_http_field field = naru_http_head_at(head, i);
-        connect_notice(session, "< %.*s: %.*s", size_of(field.name), text_of(field.name),
-                       size_of(field.value), text_of(field.value));
+        connect_notice(session, "< %.*s: %.*s", size_of(field.name), text_of(field.name), size_of(field.value),
+                       text_of(field.value));
     }
 }
 
@@ -81,8 +81,8 @@ static void report_body(connect_session *session, naru_span body)
 
 static void report_detail(connect_session *session, const naru_client_failure *failure)
 {
-    connect_notice(session, "failed at %s: %s%s%s", phase_name(failure->phase),
-                   naru_status_name(failure->status), failure->system_error != 0 ? ", " : "",
+    connect_notice(session, "failed at %s: %s%s%s", phase_name(failure->phase), naru_status_name(failure->status),
+                   failure->system_error != 0 ? ", " : "",
                    failure->system_error != 0 ? strerror(failure->system_error) : "");
     if (failure->fault.rule) {
         connect_notice(session, "rule %s: %s, at byte %llu", failure->fault.rule, failure->fault.text,
@@ -98,8 +98,7 @@ void connect_report_failure(connect_session *session, const naru_client_failure 
 {
     const char *text = failure->text ? failure->text : naru_status_text(failure->status);
     if (failure->http_status != 0 && failure->http_status != 101) {
-        connect_notice(session, "refused: HTTP %d %s", failure->http_status,
-                       naru_http_reason(failure->http_status));
+        connect_notice(session, "refused: HTTP %d %s", failure->http_status, naru_http_reason(failure->http_status));
     } else {
         connect_notice(session, "%s", text);
     }
@@ -115,6 +114,5 @@ void connect_report_close(connect_session *session, const naru_close_info *info)
         return;
     }
     connect_notice(session, "closed with code %d%s%.*s%s", info->code, info->reason.size > 0 ? ": " : "",
-                   size_of(info->reason), text_of(info->reason),
-                   info->clean ? "" : " (no closing handshake)");
+                   size_of(info->reason), text_of(info->reason), info->clean ? "" : " (no closing handshake)");
 }

@@ -17,8 +17,7 @@ static void complain(connect_session *session, const char *what)
     } else if (session->settings->whole) {
         connect_fail(session, "stdin cannot be sent: %s", what);
     } else {
-        connect_fail(session, "line %llu of stdin cannot be sent: %s", (unsigned long long)session->records,
-                     what);
+        connect_fail(session, "line %llu of stdin cannot be sent: %s", (unsigned long long)session->records, what);
     }
 }
 

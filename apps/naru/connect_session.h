@@ -37,6 +37,17 @@ void connect_close_as_told(connect_session *session); /* with --close-code and -
 /* Ours is the fault: say it, close, exit with EXIT_OWN. */
 void connect_fail(connect_session *session, const char *format, ...) NARU_PRINTF(2, 3);
 
+/* For the output's on_progress and the timer session->finish; user is the session. */
+void connect_on_output(void *user);
+void connect_on_finish(void *user);
+extern const naru_client_handler connect_handler;
+
+/* connect_input.c: stdin, once the connection is open. stop is harmless at any time. */
+void connect_input_start(connect_session *session);
+void connect_input_resume(connect_session *session);
+void connect_input_stop(connect_session *session);
+/* Was it the pong that the end of the input waits for? */
+bool connect_input_pong(connect_session *session, naru_span data);
 /* connect_send.c: one record of stdin, or one line that was typed, as a message. Answers as
  * input_handler.on_record. */
 naru_status connect_send(connect_session *session, naru_span record);

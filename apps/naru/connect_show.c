@@ -26,8 +26,7 @@ static naru_status colour(const connect_session *session, naru_buf *out, const c
 /* ---- to a program
  * ---------------------------------------------------------------------------------------------- */
 
-static naru_status append_record(naru_buf *out, const connect_settings *settings, naru_ws_kind kind,
-                                 naru_span data)
+static naru_status append_record(naru_buf *out, const connect_settings *settings, naru_ws_kind kind, naru_span data)
 {
     connect_form form = kind == NARU_WS_BINARY ? connect_form_of(settings) : FORM_PLAIN;
     naru_status status = encoding_write(out, form, data);
@@ -55,8 +54,7 @@ static naru_status append_binary(const connect_session *session, naru_buf *out, 
     return status == NARU_OK && shown.size < data.size ? append(out, "...") : status;
 }
 
-static naru_status append_screen(const connect_session *session, naru_buf *out, naru_ws_kind kind,
-                                 naru_span data)
+static naru_status append_screen(const connect_session *session, naru_buf *out, naru_ws_kind kind, naru_span data)
 {
     naru_status status = colour(session, out, "\033[36m");
     if (status == NARU_OK && session->person) {
@@ -97,8 +95,7 @@ void connect_show_message(connect_session *session, naru_ws_kind kind, naru_span
         status = show_in_editor(session, kind, data);
     } else {
         naru_buf *out = output_buf(&session->out);
-        status = exact ? append_record(out, session->settings, kind, data)
-                       : append_screen(session, out, kind, data);
+        status = exact ? append_record(out, session->settings, kind, data) : append_screen(session, out, kind, data);
         output_flush(&session->out);
     }
     if (status != NARU_OK) {
@@ -111,8 +108,8 @@ static void notice_in_editor(connect_session *session, const char *text)
     naru_buf line;
     naru_buf_init(&line, NULL);
     if (colour(session, &line, "\033[2m") == NARU_OK && append(&line, "* ") == NARU_OK &&
-        say_escape(&line, naru_span_of(text), true) == NARU_OK &&
-        colour(session, &line, "\033[0m") == NARU_OK && append(&line, "\n") == NARU_OK) {
+        say_escape(&line, naru_span_of(text), true) == NARU_OK && colour(session, &line, "\033[0m") == NARU_OK &&
+        append(&line, "\n") == NARU_OK) {
         editor_print(session->editor, naru_buf_span(&line));
     }
     naru_buf_deinit(&line);

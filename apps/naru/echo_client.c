@@ -70,8 +70,8 @@ static void on_close(naru_client *client, const naru_close_info *info, void *use
         echo->status = (int)exit_status_of_close(info, 0);
     }
     if (!echo->failed && echo->status != EXIT_CLEAN) {
-        say(who, "closed with code %d%s%.*s", info->code, info->reason.size > 0 ? ": " : "",
-            (int)info->reason.size, info->reason.size > 0 ? (const char *)info->reason.data : "");
+        say(who, "closed with code %d%s%.*s", info->code, info->reason.size > 0 ? ": " : "", (int)info->reason.size,
+            info->reason.size > 0 ? (const char *)info->reason.data : "");
     }
     naru_loop_stop(echo->loop);
 }
@@ -85,11 +85,8 @@ static void on_signal(void *user, int signal)
 
 static int open_client(echo_client *echo, const echo_settings *settings, const char *url, naru_tls *tls)
 {
-    static const naru_client_handler handler = {.on_open = on_open,
-                                                .on_message = on_message,
-                                                .on_drain = on_drain,
-                                                .on_error = on_error,
-                                                .on_close = on_close};
+    static const naru_client_handler handler = {
+        .on_open = on_open, .on_message = on_message, .on_drain = on_drain, .on_error = on_error, .on_close = on_close};
     naru_server_options shared;
     listen_fill(&settings->listen, &shared);
     naru_client_options options = {

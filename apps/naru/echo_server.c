@@ -113,10 +113,23 @@ static naru_status open_lanes(echo_server *echo, const echo_settings *settings)
     return status;
 }
 
+/* What is on a loop is freed by the thread that ran it. */
+static void close_lane(echo_lane *lane)
+{
+    naru_server_free(lane->server);
+    naru_loop_free(lane->loop);
+    lane->server = NULL;
+    lane->loop = NULL;
+}
+
 static void *run_lane(void *user)
 {
     echo_lane *lane = user;
-    (void)naru_loop_run(lane->loop);
+    if (naru_loop_run(lane->loop) != NARU_OK) {
+        /* The others would go on to share a port with a listener that nobody serves. */
+        _Exit(EXIT_OWN);
+    }
+    close_lane(lane);
     return NULL;
 }
 
@@ -161,8 +174,7 @@ static void close_lanes(echo_server *echo)
         if (lane->runs) {
             pthread_join(lane->thread, NULL);
         }
-        naru_server_free(lane->server);
-        naru_loop_free(lane->loop);
+        close_lane(lane);
     }
     naru_tls_unref(echo->tls);
     free(echo->lanes);
@@ -177,7 +189,7 @@ int echo_serve(const cli_command *command, const echo_settings *settings)
         }
     }
     echo_server echo = {.count = (size_t)settings->threads,
-                        .log = {"naru echo", settings->listen.verbose, false, ""}};
+                        .log = {.who = "naru echo", .verbose = settings->listen.verbose}};
     int status = listen_tls(command, &settings->listen, &echo.tls);
     if (status != OPTIONS_RUN) {
         return status;

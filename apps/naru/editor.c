@@ -244,6 +244,15 @@ void editor_resize(editor *self)
     el_resize(self->line);
 }
 
+void editor_continue(editor *self)
+{
+    /* libedit believes that the terminal is as it left it, unless it puts it back first. */
+    el_set(self->line, EL_PREP_TERM, 0);
+    el_set(self->line, EL_PREP_TERM, 1);
+    self->shown = false;
+    naru_timer_start(self->redraw, 0);
+}
+
 void editor_free(editor *self)
 {
     if (!self) {

@@ -17,6 +17,8 @@ NARU_MUST_USE editor *editor_new(naru_loop *loop, const editor_handler *handler,
 void editor_print(editor *self, naru_span text);
 /* The terminal's size has changed. */
 void editor_resize(editor *self);
+/* The process goes on after it was stopped: take the terminal and draw the line again. */
+void editor_continue(editor *self);
 /* Gives the terminal back as it was. NULL is fine. Not from on_line and on_end. */
 void editor_free(editor *self);
 

@@ -68,8 +68,7 @@ exit_status exit_status_of_failure(const naru_client_failure *failure)
 
 exit_status exit_status_of_close(const naru_close_info *info, uint16_t our_code)
 {
-    if (info->code == 1000 || info->code == 1001 || info->code == 1005 ||
-        (our_code != 0 && info->code == our_code)) {
+    if (info->code == 1000 || info->code == 1001 || info->code == 1005 || (our_code != 0 && info->code == our_code)) {
         return EXIT_CLEAN;
     }
     return info->code == 1006 ? EXIT_LOST : EXIT_CLOSED;

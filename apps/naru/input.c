@@ -107,11 +107,10 @@ static void on_readable(void *user, unsigned events)
     }
 }
 
-naru_status input_open(input *in, naru_loop *loop, bool whole, uint64_t record_bytes_max,
-                       const input_handler *handler, void *user)
+naru_status input_open(input *in, naru_loop *loop, bool whole, uint64_t record_bytes_max, const input_handler *handler,
+                       void *user)
 {
-    *in = (input){
-        .loop = loop, .whole = whole, .record_bytes_max = record_bytes_max, .handler = handler, .user = user};
+    *in = (input){.whole = whole, .record_bytes_max = record_bytes_max, .handler = handler, .user = user};
     naru_buf_init(&in->queue, NULL);
     in->watch = naru_watch_new(loop, STDIN_FILENO, NARU_READABLE, on_readable, in);
     return in->watch ? NARU_OK : NARU_ERR_MEMORY;

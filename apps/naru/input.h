@@ -13,7 +13,6 @@ typedef struct input_handler {
 } input_handler;
 
 typedef struct input {
-    naru_loop *loop;
     naru_watch *watch;
     naru_buf queue;
     size_t scanned_bytes; /* of the queue, known to hold no newline */

@@ -20,9 +20,8 @@ enum {
 void listen_log_line(void *user, naru_log_level level, const char *line)
 {
     listen_log *log = user;
-    if (log->quiet && level == NARU_LOG_ERROR) {
-        snprintf(log->error, sizeof log->error, "%s", line);
-    } else if (level <= NARU_LOG_WARN || log->verbose) {
+    bool dropped = log->quiet && level == NARU_LOG_ERROR;
+    if (!dropped && (level <= NARU_LOG_WARN || log->verbose)) {
         say(log->who, "%s", line);
     }
 }

@@ -19,13 +19,12 @@ typedef struct listen_settings {
 
 enum { BOUND_BYTES = 128 };
 
-/* Where the library's log goes: warnings and errors to stderr, everything when verbose. While quiet, the
- * newest error is only kept, for who tries an address that may well be taken. */
+/* Where the library's log goes: warnings and errors to stderr, everything when verbose. quiet drops errors, for who
+ * tries an address that may well be taken. */
 typedef struct listen_log {
     const char *who;
     bool verbose;
     bool quiet;
-    char error[256];
 } listen_log;
 
 void listen_log_line(void *user, naru_log_level level, const char *line);

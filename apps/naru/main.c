@@ -49,8 +49,7 @@ static int complain_unknown(const char *name)
     nearest_offer(&search, "help");
     const char *kind = name[0] == '-' ? "option" : "command";
     if (search.best && name[0] != '-') {
-        fprintf(stderr, "naru: unknown command '%s'; did you mean '%s'?\nTry: naru help\n", name,
-                search.best);
+        fprintf(stderr, "naru: unknown command '%s'; did you mean '%s'?\nTry: naru help\n", name, search.best);
     } else {
         fprintf(stderr, "naru: unknown %s '%s'\nTry: naru help\n", kind, name);
     }

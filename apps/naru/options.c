@@ -136,8 +136,8 @@ static int complain_range(const option_parser *parser, const option *row, const 
         return options_complain(parser->command, "--%s wants seconds from %g to %g, not '%s'", row->name,
                                 (double)min / 1000, (double)max / 1000, text);
     }
-    return options_complain(parser->command, "--%s wants a number from %llu to %llu, not '%s'", row->name,
-                            min, max, text);
+    return options_complain(parser->command, "--%s wants a number from %llu to %llu, not '%s'", row->name, min, max,
+                            text);
 }
 
 static int store(const option_parser *parser, const option *row, const char *text)
@@ -159,8 +159,7 @@ static int store(const option_parser *parser, const option *row, const char *tex
     case OPTION_LIST: {
         option_list *list = slot;
         if (list->count == OPTION_LIST_MAX) {
-            return options_complain(parser->command, "--%s was given more than %d times", row->name,
-                                    OPTION_LIST_MAX);
+            return options_complain(parser->command, "--%s was given more than %d times", row->name, OPTION_LIST_MAX);
         }
         list->items[list->count++] = text;
         break;

@@ -65,7 +65,6 @@ int options_parse(const cli_command *command, int argc, char **argv, void *setti
 void options_help(const cli_command *command);
 
 /* Say what is wrong with the command line, and where the help is. Answers EXIT_USAGE. */
-int options_complain(const cli_command *command, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+int options_complain(const cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

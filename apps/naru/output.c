@@ -63,7 +63,7 @@ static int open_pipe_again(void)
 
 naru_status output_open(output *out, naru_loop *loop, void (*on_progress)(void *user), void *user)
 {
-    *out = (output){.loop = loop, .fd = STDOUT_FILENO, .on_progress = on_progress, .user = user};
+    *out = (output){.fd = STDOUT_FILENO, .on_progress = on_progress, .user = user};
     naru_buf_init(&out->queue, NULL);
     struct stat info;
     if (fstat(STDOUT_FILENO, &info) == 0) {

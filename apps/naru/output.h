@@ -5,7 +5,6 @@
 #include <naru/loop.h>
 
 typedef struct output {
-    naru_loop *loop;
     naru_watch *watch;
     naru_buf queue;
     int fd;
@@ -18,8 +17,7 @@ typedef struct output {
 } output;
 
 /* on_progress comes from the loop whenever something was written, or has failed. errors NARU_ERR_MEMORY */
-NARU_MUST_USE naru_status output_open(output *out, naru_loop *loop, void (*on_progress)(void *user),
-                                      void *user);
+NARU_MUST_USE naru_status output_open(output *out, naru_loop *loop, void (*on_progress)(void *user), void *user);
 /* Where to append to; call output_flush after it. */
 naru_buf *output_buf(output *out);
 void output_flush(output *out);

@@ -66,8 +66,7 @@ void say(const char *who, const char *format, ...)
     }
     naru_buf line;
     naru_buf_init(&line, NULL);
-    if (naru_buf_append(&line, naru_span_of(who)) == NARU_OK &&
-        naru_buf_append(&line, naru_span_of(": ")) == NARU_OK &&
+    if (naru_buf_append(&line, naru_span_of(who)) == NARU_OK && naru_buf_append(&line, naru_span_of(": ")) == NARU_OK &&
         say_escape(&line, naru_span_of(message), false) == NARU_OK &&
         naru_buf_append(&line, naru_span_of("\n")) == NARU_OK) {
         naru_span bytes = naru_buf_span(&line);

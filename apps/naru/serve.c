@@ -38,15 +38,14 @@ static const option options[] = {
      "HOST:PORT or unix:PATH, may be repeated; 127.0.0.1:8080,\nor a free port if "
      "that one is taken",
      AT(addresses), 0, 0},
-    {OPTION_TEXT, 0, "tls-cert", "FILE", "serve TLS with this certificate chain (PEM)", AT(tls_certificate),
-     0, 0},
+    {OPTION_TEXT, 0, "tls-cert", "FILE", "serve TLS with this certificate chain (PEM)", AT(tls_certificate), 0, 0},
     {OPTION_TEXT, 0, "tls-key", "FILE", "its key (PEM), if it is not in the same file", AT(tls_key), 0, 0},
     {OPTION_LIST, 0, "allow-origin", "ORIGIN",
      "let pages of this origin connect, `any`: all, may be\nrepeated; pages of "
      "the same host only",
      AT(origins), 0, 0},
-    {OPTION_BYTES, 0, "max-message", "BYTES", "largest message that is taken (K, M, G); 1M",
-     AT(message_bytes_max), 1, UINT32_MAX},
+    {OPTION_BYTES, 0, "max-message", "BYTES", "largest message that is taken (K, M, G); 1M", AT(message_bytes_max), 1,
+     UINT32_MAX},
     {OPTION_ON, 0, "deflate", NULL, "take permessage-deflate when it is offered", AT(deflate), 0, 0},
     {OPTION_ON, 'v', "verbose", NULL, "say on stderr what happens", AT(verbose), 0, 0},
 };
@@ -74,8 +73,7 @@ static naru_status add_routes(serve_state *state, const char *directory)
         status = naru_server_route_ws(state->server, "/chat", &chat_route, &state->chat);
     }
     if (status == NARU_OK) {
-        status =
-            directory ? naru_server_route_files(state->server, "/*", directory) : page_route(state->server);
+        status = directory ? naru_server_route_files(state->server, "/*", directory) : page_route(state->server);
     }
     return status;
 }
@@ -133,8 +131,7 @@ static naru_status start(serve_state *state, const listen_settings *settings, co
     listen_fill(settings, &server_options);
     naru_loop_options loop_options = {.log = listen_log_line, .log_user = &state->log};
     state->loop = naru_loop_new(&loop_options);
-    naru_status status =
-        state->loop ? naru_server_new(state->loop, &server_options, &state->server) : NARU_ERR_MEMORY;
+    naru_status status = state->loop ? naru_server_new(state->loop, &server_options, &state->server) : NARU_ERR_MEMORY;
     if (status == NARU_OK) {
         status = naru_loop_signal(state->loop, SIGINT, on_signal, state);
     }
@@ -164,7 +161,7 @@ static int run(const cli_command *command, int argc, char **argv)
 {
     listen_settings settings = {.message_bytes_max = 1024 * 1024, .fragments_max = 100000};
     option_list operands = {.count = 0};
-    serve_state state = {.log = {who, false, false, ""}};
+    serve_state state = {.log = {.who = who}};
     int status = options_parse(command, argc, argv, &settings, &operands);
     const char *directory = operands.count > 0 ? operands.items[0] : NULL;
     if (status == OPTIONS_RUN) {
@@ -191,12 +188,11 @@ const cli_command serve_command = {
     .name = "serve",
     .summary = "a chat page or a directory, with WebSocket endpoints to try",
     .synopsis = "serve [OPTION]... [DIR]\n",
-    .about =
-        "Without DIR, a chat page is served at /; with it, the files below DIR. In both cases there are:\n"
-        "  /chat        what the chat page talks to\n"
-        "  /echo        each message back to its sender\n"
-        "  /broadcast   each message to everyone there, its sender too\n"
-        "SIGINT and SIGTERM close every connection with code 1001, and end it.\n",
+    .about = "Without DIR, a chat page is served at /; with it, the files below DIR. In both cases there are:\n"
+             "  /chat        what the chat page talks to\n"
+             "  /echo        each message back to its sender\n"
+             "  /broadcast   each message to everyone there, its sender too\n"
+             "SIGINT and SIGTERM close every connection with code 1001, and end it.\n",
     .options = options,
     .options_count = sizeof options / sizeof options[0],
     .operands_max = 1,

@@ -49,7 +49,7 @@ typedef struct naru_client_failure {
 } naru_client_failure;
 
 /* The events of the WHATWG interface, in its order: open, messages, then error only if it failed, then close,
- * exactly once. None runs inside a call on the client. The client may be freed in on_close. Any may be NULL. */
+ * exactly once. None runs inside a call on the client. The client may be freed in any of them. Any may be NULL. */
 typedef struct naru_client_handler {
     void (*on_open)(naru_client *client, void *user);
     void (*on_message)(naru_client *client, naru_ws_kind kind, naru_span data, void *user);
@@ -104,14 +104,15 @@ NARU_API naru_status naru_client_ping(naru_client *client, naru_span data);
 NARU_API naru_status naru_client_pong(naru_client *client, naru_span data);
 /* close(code, reason). shapes code: 1000, 3000 to 4999; 0: no code and no reason (the peer sees 1005). reason:
  * UTF-8, at most 123 bytes. errors NARU_ERR_ARGUMENT: the code (InvalidAccessError) or a longer reason
- * (SyntaxError), also when closed already. While connecting: fails the connection. */
+ * (SyntaxError), also when closed already; NARU_ERR_UTF8: the reason. While connecting: fails the connection. */
 NARU_API naru_status naru_client_close(naru_client *client, uint16_t code, naru_span reason);
 NARU_API void naru_client_abort(naru_client *client); /* end it now; on_error and on_close follow */
 NARU_API void naru_client_pause(naru_client *client);
 NARU_API void naru_client_resume(naru_client *client);
 
 NARU_API naru_ready_state naru_client_state(const naru_client *client);
-/* bufferedAmount: payload bytes queued and not yet given to the network, without framing; it is never reset. */
+/* bufferedAmount: payload bytes queued and not yet given to the network, without framing; it is never reset. With
+ * NARU_QUEUE_DROP_OLDEST it counts what was dropped until the queue is empty. */
 NARU_API uint64_t naru_client_buffered_bytes(const naru_client *client);
 NARU_API naru_span naru_client_url(const naru_client *client);        /* serialised, with ws or wss */
 NARU_API naru_span naru_client_protocol(const naru_client *client);   /* empty before open or when none was chosen */

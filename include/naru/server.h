@@ -57,7 +57,8 @@ typedef struct naru_listen_options {
  *           ":PORT" for all addresses; "unix:PATH" (an existing socket file that nobody listens on is replaced;
  *           removed at the end). options NULL: plain. bound_out (may be NULL, 128 bytes): the address with the real
  *           port.
- * errors    NARU_ERR_ARGUMENT: not an address. NARU_ERR_SYSTEM: the log says why. NARU_ERR_MEMORY. */
+ * errors    NARU_ERR_ARGUMENT: not an address. NARU_ERR_STATE: it is stopping. NARU_ERR_SYSTEM: the log says why.
+ *           NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_server_listen(naru_server *server, const char *address,
                                                       const naru_listen_options *options, char *bound_out);
 
@@ -77,11 +78,13 @@ NARU_API bool naru_request_is_tls(const naru_request *request);
 NARU_API void naru_request_peer(const naru_request *request, char *out, size_t out_bytes); /* as naru_conn_peer */
 /* The index-th subprotocol that was asked for. false: there are not so many. */
 NARU_API bool naru_request_protocol(const naru_request *request, size_t index, naru_span *protocol_out);
-/* Be told if the request goes away before it is answered (the peer left, time is up). The handle is gone after it. */
+/* Be told if the request goes away before it is answered (the peer left, time is up). The handle is gone after it. A
+ * peer that only ended its own side may still read the answer to a plain request: that is no leaving. */
 NARU_API void naru_request_on_cancel(naru_request *request, void (*on_cancel)(void *user), void *user);
 
 /* Add a field to the answer, whichever it becomes. errors NARU_ERR_ARGUMENT: a bad name or value, or a field that naru
- * itself writes (Content-Length, Connection, Upgrade, Sec-WebSocket-*, Date). NARU_ERR_MEMORY. */
+ * itself writes (Content-Length, Content-Type, Transfer-Encoding, Connection, Keep-Alive, Upgrade, Sec-WebSocket-*,
+ * Date). NARU_ERR_STATE: answered. NARU_ERR_MEMORY. */
 NARU_API naru_status naru_request_add_field(naru_request *request, const char *name, naru_span value);
 
 /* Accept the upgrade. shapes protocol: one that was asked for, or empty. handler: borrowed for the connection's life;
@@ -100,8 +103,9 @@ NARU_API naru_status naru_request_respond_file(naru_request *request, const char
 
 /* ---- routes ------------------------------------------------------------------------------------------------- */
 
-/* What a path does with an upgrade. on_request NULL: accept, with the first subprotocol that is in `protocols` (a
- * NULL-terminated list, borrowed; NULL: none is chosen). */
+/* What a path does with an upgrade. A plain request for it gets 426, unless a plain route matches too; an upgrade that
+ * only a plain route matches is answered plainly, and the connection ends. on_request NULL: accept, with the first
+ * subprotocol that is in `protocols` (a NULL-terminated list, borrowed; NULL: none is chosen). */
 typedef struct naru_ws_route {
     void (*on_request)(naru_request *request, void *user);
     const char *const *protocols;
@@ -120,17 +124,20 @@ NARU_API NARU_MUST_USE naru_status naru_server_route_http(naru_server *server, c
                                                           void (*on_request)(naru_request *request, void *user),
                                                           void *user);
 /* Serve the files below directory for GET and HEAD: index.html for a folder, no dot files, nothing outside of it
- * (also not through symbolic links). path is a prefix route. */
+ * (also not through symbolic links). path is a prefix route. errors NARU_ERR_SYSTEM: no such folder, logged. */
 NARU_API NARU_MUST_USE naru_status naru_server_route_files(naru_server *server, const char *path,
                                                            const char *directory);
-/* Serve one thing from memory. body and etag are borrowed for the server's life. */
+/* Serve one thing from memory for GET and HEAD, with ranges and an ETag made of its bytes. body is borrowed for the
+ * server's life; content_type NULL: application/octet-stream. */
 NARU_API NARU_MUST_USE naru_status naru_server_route_memory(naru_server *server, const char *path,
                                                             const char *content_type, naru_span body);
 
 /* ---- the whole ---------------------------------------------------------------------------------------------- */
 
 /* Stop gracefully: accept no more, answer what is half asked with 503, close every WebSocket with code 1001, end the
- * rest after deadline_ms; then on_stopped(user), once. Again: a shorter deadline takes over. */
+ * rest after deadline_ms (NARU_NEVER: wait for ever); then on_stopped(user), once, from the loop; it may free the
+ * server. A plain request that the application has in hand may still be answered until then. Again: a shorter deadline
+ * takes over, and so does an on_stopped that is not NULL. */
 NARU_API void naru_server_stop(naru_server *server, uint32_t deadline_ms, void (*on_stopped)(void *user), void *user);
 
 NARU_API size_t naru_server_connections(const naru_server *server); /* sockets, of all kinds */

@@ -1,9 +1,13 @@
-/* UTF-8 in pieces: a state machine in shifts, with blocks of ASCII stepped over. Portable C.
+/* UTF-8 in pieces: a state machine in shifts, with blocks of ASCII stepped over. It alone tells good from bad; from
+ * 64 bytes on the machine's kernel says first how much of the front is good anyway.
  * Each byte selects a word in which every state has six bits that hold its next state, itself the position of
  * six bits: a step is one load, which waits for nothing, and one shift. Source: RFC 3629 4. */
 #include "utf8.h"
 
-#include <string.h>
+#include "cpu.h"
+#include "mask.h"
+#include "mask_word.h"
+#include "utf8_kernels.h"
 
 /* States, as shifts. AFTER_xx: the next byte has a narrower range than 80..BF. */
 enum {
@@ -50,7 +54,17 @@ static const uint64_t steps[256] = {
 
 enum { BLOCK_BYTES = 16 };
 
+/* For a small text the call would be a sixth of the work. */
+#define INLINED static inline __attribute__((always_inline))
+
 static const uint64_t HIGH_BITS = 0x8080808080808080U;
+
+static bool ascii_4(const uint8_t *p)
+{
+    uint32_t word;
+    memcpy(&word, p, sizeof word);
+    return (word & (uint32_t)HIGH_BITS) == 0;
+}
 
 static bool ascii_8(const uint8_t *p)
 {
@@ -79,55 +93,146 @@ static uint64_t step_8(uint64_t state, const uint8_t *p)
     return step(step(state, p[6]), p[7]);
 }
 
-/* Which byte of a bad stretch is the bad one: walk it again from its first state. */
-static size_t first_bad(uint64_t state, const uint8_t *p)
+/* Are the last bytes ASCII? They overlap what is known to be good: at most 15 are left of at least 4 in all. */
+static bool ascii_end(const uint8_t *p, size_t size, size_t left)
 {
-    size_t i = 0;
-    for (;; i++) {
+    if (left > 8) {
+        return ascii_8(p + size - left) && ascii_8(p + size - 8);
+    }
+    return size >= 8 ? ascii_8(p + size - 8) : size >= 4 && ascii_4(p) && ascii_4(p + size - 4);
+}
+
+/* How far the text is good, and the state there; BAD: the byte at `at` cannot follow. By value: in registers. */
+typedef struct place {
+    uint64_t state;
+    size_t at;
+} place;
+
+INLINED place walk(place from, const uint8_t *p, size_t size)
+{
+    uint64_t state = from.state;
+    for (size_t i = from.at; i < size; i++) {
         state = step(state, p[i]) & STATE_MASK;
         if (state == BAD) {
-            return i;
+            return (place){BAD, i};
         }
     }
+    return (place){state, size};
 }
 
-static bool fail(naru__utf8 *utf8, size_t offset, size_t *bad_offset_out)
+INLINED place look(place from, const uint8_t *p, size_t size)
 {
-    utf8->state = BAD;
-    if (bad_offset_out) {
-        *bad_offset_out = offset;
-    }
-    return false;
-}
-
-bool naru__utf8_feed(naru__utf8 *utf8, naru_span piece, size_t *bad_offset_out)
-{
-    uint64_t state = utf8->state;
-    const uint8_t *p = piece.data;
-    size_t i = 0;
-    while (piece.size - i >= BLOCK_BYTES) {
+    uint64_t state = from.state;
+    size_t i = from.at;
+    while (size - i >= BLOCK_BYTES) {
         if (state == START && ascii_16(p + i)) {
             i += BLOCK_BYTES;
             continue;
         }
         uint64_t next = step_8(step_8(state, p + i), p + i + 8) & STATE_MASK;
         if (next == BAD) {
-            return fail(utf8, i + first_bad(state, p + i), bad_offset_out);
+            return walk((place){state, i}, p, size);
         }
         state = next;
         i += BLOCK_BYTES;
     }
-    if (state == START && piece.size - i >= 8 && ascii_8(p + i)) {
-        i += 8;
+    if (state == START && ascii_end(p, size, size - i)) {
+        return (place){START, size};
     }
-    for (; i < piece.size; i++) {
+    return walk((place){state, i}, p, size);
+}
+
+/* The end of a character that began in the piece before: at most 3 bytes, or up to a bad one. */
+static place finish_character(uint64_t state, const uint8_t *p, size_t size)
+{
+    size_t i = 0;
+    while (i < size && state != START) {
         state = step(state, p[i]) & STATE_MASK;
         if (state == BAD) {
-            return fail(utf8, i, bad_offset_out);
+            break;
         }
+        i++;
     }
-    utf8->state = (uint32_t)state;
-    return true;
+    return (place){state, i};
+}
+
+static bool settle(naru__utf8 *utf8, place end, size_t *bad_offset_out)
+{
+    utf8->state = (uint32_t)end.state;
+    if (end.state != BAD) {
+        return true;
+    }
+    if (bad_offset_out) {
+        *bad_offset_out = end.at;
+    }
+    return false;
+}
+
+static bool feed_long(naru__utf8 *utf8, naru_span piece, size_t *bad_offset_out)
+{
+    place at = finish_character(utf8->state, piece.data, piece.size);
+    if (at.state == START && piece.size - at.at >= NARU__KERNEL_BYTES_MIN) {
+        at.at += naru__kernels_best()->utf8(piece.data + at.at, piece.size - at.at);
+    }
+    if (at.state != BAD) {
+        at = look(at, piece.data, piece.size);
+    }
+    return settle(utf8, at, bad_offset_out);
+}
+
+bool naru__utf8_feed(naru__utf8 *utf8, naru_span piece, size_t *bad_offset_out)
+{
+    if (piece.size >= NARU__KERNEL_BYTES_MIN) {
+        return feed_long(utf8, piece, bad_offset_out);
+    }
+    return settle(utf8, look((place){utf8->state, 0}, piece.data, piece.size), bad_offset_out);
+}
+
+/* As finish_character, of bytes that are still masked. Also unmasks the bad one. */
+static place unmask_character(uint64_t state, uint8_t *bytes, size_t size, uint64_t word)
+{
+    size_t i = 0;
+    while (i < size && state != START) {
+        bytes[i] ^= naru__mask_byte(word, i);
+        state = step(state, bytes[i]) & STATE_MASK;
+        if (state == BAD) {
+            break;
+        }
+        i++;
+    }
+    return (place){state, i};
+}
+
+static bool mask_utf8_long(uint8_t *bytes, size_t size, uint64_t word, naru__utf8 *utf8, size_t *bad_offset_out)
+{
+    place at = unmask_character(utf8->state, bytes, size, word);
+    size_t done = at.at + (at.state == BAD && at.at < size);
+    uint64_t turned = naru__mask_word_turn(word, done);
+    if (size - done < NARU__KERNEL_BYTES_MIN) {
+        naru__mask_short(bytes + done, bytes + done, size - done, turned);
+    } else if (at.state != START) {
+        naru__kernels_best()->mask(bytes + done, bytes + done, size - done, turned);
+    } else {
+        at.at += naru__kernels_best()->mask_utf8(bytes + done, size - done, turned);
+    }
+    if (at.state != BAD) {
+        at = look(at, bytes, size);
+    }
+    return settle(utf8, at, bad_offset_out);
+}
+
+bool naru__mask_utf8(uint8_t *bytes, size_t size, const uint8_t key[4], size_t phase, naru__utf8 *utf8,
+                     size_t *bad_offset_out)
+{
+    uint64_t word = naru__mask_word(key, phase);
+    if (size >= NARU__KERNEL_BYTES_MIN || (size > 0 && utf8->state != START)) {
+        return mask_utf8_long(bytes, size, word, utf8, bad_offset_out);
+    }
+    uint64_t seen = naru__mask_short(bytes, bytes, size, word);
+    if ((seen & HIGH_BITS) == 0) {
+        return true;
+    }
+    return settle(utf8, look((place){START, 0}, bytes, size), bad_offset_out);
 }
 
 bool naru_utf8_valid(naru_span text)
@@ -135,3 +240,20 @@ bool naru_utf8_valid(naru_span text)
     naru__utf8 utf8 = {0};
     return naru__utf8_feed(&utf8, text, NULL) && naru__utf8_complete(&utf8);
 }
+
+/* ---- the portable kernels ----------------------------------------------------------------------------------- */
+
+static size_t know_nothing(const uint8_t *text, size_t size)
+{
+    (void)text;
+    (void)size;
+    return 0;
+}
+
+static size_t mask_and_know_nothing(uint8_t *text, size_t size, uint64_t key)
+{
+    naru__mask_portable(text, text, size, key);
+    return 0;
+}
+
+const naru__kernels naru__kernels_portable = {"portable", naru__mask_portable, know_nothing, mask_and_know_nothing};

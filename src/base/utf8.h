@@ -12,6 +12,10 @@ typedef struct naru__utf8 {
 /* Take the next piece. true: good so far. false: the byte at piece[*bad_offset_out] cannot follow
  * (bad_offset_out may be NULL); the state is then spent. Linear, the fast way over ASCII and long runs. */
 bool naru__utf8_feed(naru__utf8 *utf8, naru_span piece, size_t *bad_offset_out);
+/* naru__mask in place and naru__utf8_feed of what comes out, in one pass over the memory. Every byte is unmasked,
+ * whatever the answer; the answer is naru__utf8_feed's. */
+bool naru__mask_utf8(uint8_t *bytes, size_t size, const uint8_t key[4], size_t phase, naru__utf8 *utf8,
+                     size_t *bad_offset_out);
 /* Does the text end at a character's end? */
 static inline bool naru__utf8_complete(const naru__utf8 *utf8)
 {

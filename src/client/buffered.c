@@ -1,9 +1,11 @@
 /* bufferedAmount: how many payload bytes of send() the network has not taken yet, without framing and before
  * compression.
  *
- * Each queued message leaves a mark: where its frame ends in the stream, and how much payload it carries. A
- * mark is spent once the stream has sent that far. What a dead connection did not send, and what was sent to a
- * closed one, counts for ever. Source: WHATWG WebSockets 3.1, bufferedAmount and send. */
+ * Each queued message leaves a mark: where its frame ends in the stream, and how much payload it carries. A mark is
+ * spent once the stream has sent that far. What a dead connection did not send, and what was sent to a closed one,
+ * counts for ever.
+ *
+ * Source: WHATWG WebSockets 3.1, bufferedAmount and send. */
 #include "base/buf.h"
 #include "client/client.h"
 #include <string.h>

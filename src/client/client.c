@@ -1,8 +1,8 @@
 /* A client's life and the calls of its owner: state, send, close, abort, free.
  *
  * Not for: how it comes to be open (open.c), the events (established.c, fail.c). Source: WHATWG WebSockets 3.1. */
-#include "client/client.h"
 #include "base/memory.h"
+#include "client/client.h"
 
 enum { REASON_BYTES_MAX = 123 }; /* 6455 5.5: what a control frame holds behind the code */
 

@@ -2,8 +2,8 @@
  * holds becomes a connection, and any other answer is a failure that carries its status, head and the begin of
  * its body.
  *
- * Not for: what makes a 101 good (ws/). Source: RFC 6455 4.1, RFC 9110 15.2, WHATWG WebSockets 4 (redirects
- * are errors). */
+ * Not for: what makes a 101 good (ws/).
+ * Source: RFC 6455 4.1, RFC 9110 15.2, WHATWG WebSockets 4 (redirects are errors). */
 #include "base/buf.h"
 #include "client/client.h"
 

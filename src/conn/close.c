@@ -21,11 +21,15 @@ static uint64_t next_deadline_ms(const naru_conn *conn)
     return deaf ? UINT64_MAX : naru_ws_deadline_ms(&conn->ws);
 }
 
-/* Only ever moved nearer here: a timer that fires too early looks again. */
+/* Only ever moved nearer here: a timer that fires too early looks again. With nothing under way the deadline only moves
+ * away, so that a running timer needs no look. */
 static void set_timer(naru_conn *conn)
 {
-    uint64_t at_ms = next_deadline_ms(conn);
     bool running = naru__timer_running(&conn->timer.timer);
+    if (running && naru__ws_at_rest(&conn->ws)) {
+        return;
+    }
+    uint64_t at_ms = next_deadline_ms(conn);
     if (at_ms != UINT64_MAX && (!running || at_ms < conn->timer.timer.at_ms)) {
         naru__loop_timer_start(conn->stream->loop, &conn->timer, at_ms);
     }

@@ -28,16 +28,6 @@ void naru__conn_cold_free(naru_conn *conn)
     conn->cold = NULL;
 }
 
-naru_ws_turn naru__conn_turn(naru_conn *conn)
-{
-    naru_loop *loop = conn->stream->loop;
-    return (naru_ws_turn){
-        .now_ms = naru_loop_now_ms(loop),
-        .entropy = conn->ws.role == NARU_WS_CLIENT ? naru__loop_entropy(loop) : NULL,
-        .out = &conn->stream->out,
-    };
-}
-
 naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_conn_options *options,
                           const naru_ws_deflate *deflate, naru_span protocol, const naru_conn_handler *handler,
                           void *user, const naru__conn_owner *owner_calls, void *owner)

@@ -33,7 +33,12 @@ struct naru__conn_cold {
 naru__conn_cold *naru__conn_cold_get(naru_conn *conn);
 void naru__conn_cold_free(naru_conn *conn);
 
-naru_ws_turn naru__conn_turn(naru_conn *conn);
+static inline naru_ws_turn naru__conn_turn(naru_conn *conn)
+{
+    naru_loop *loop = conn->stream->loop;
+    naru_entropy *entropy = conn->ws.role == NARU_WS_CLIENT ? naru__loop_entropy(loop) : NULL;
+    return (naru_ws_turn){.now_ms = naru_loop_now_ms(loop), .entropy = entropy, .out = &conn->stream->out};
+}
 
 extern const naru__stream_handler naru__conn_stream_handler;
 void naru__conn_on_data(naru__stream *stream, uint8_t *bytes, size_t size);
@@ -54,7 +59,12 @@ void naru__conn_on_timer(naru__loop_timer *timer);
 void naru__conn_timer_now(naru_conn *conn);
 
 /* May `bytes` more be queued? NARU_OK after the policy has made room, or the policy's answer. */
-NARU_MUST_USE naru_status naru__conn_queue_admit(naru_conn *conn, size_t bytes);
+NARU_MUST_USE naru_status naru__conn_queue_admit_full(naru_conn *conn, size_t bytes);
+static inline naru_status naru__conn_queue_admit(naru_conn *conn, size_t bytes)
+{
+    bool empty = naru__buf_size(&conn->stream->out) == 0; /* the common case */
+    return empty ? NARU_OK : naru__conn_queue_admit_full(conn, bytes);
+}
 /* Remember the message that was queued since `begin`. */
 void naru__conn_queue_mark(naru_conn *conn, uint64_t begin);
 static inline uint64_t naru__conn_queue_end(const naru_conn *conn)

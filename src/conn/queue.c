@@ -56,7 +56,7 @@ static naru_status close_slow_reader(naru_conn *conn)
     return NARU_ERR_TOO_BIG;
 }
 
-naru_status naru__conn_queue_admit(naru_conn *conn, size_t bytes)
+naru_status naru__conn_queue_admit_full(naru_conn *conn, size_t bytes)
 {
     if (fits(conn, bytes)) {
         return NARU_OK;

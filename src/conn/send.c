@@ -9,11 +9,18 @@ static bool may_send(const naru_conn *conn)
     return conn->phase <= NARU__CONN_OPEN && conn->ws.state == NARU_WS_OPEN;
 }
 
-/* NARU_FULL owes the application an on_drain, also when this turn's flush takes everything. */
-static naru_status answer(naru_conn *conn)
+/* What was queued leaves at the end of the turn. NARU_FULL owes the application an on_drain, also when this turn's flush
+ * takes everything. */
+static naru_status answer(naru_conn *conn, naru_status status)
 {
     const naru_conn_options *options = conn->options;
-    naru__conn_settle(conn);
+    if (status != NARU_OK || conn->ws.cold) {
+        naru__conn_settle(conn); /* the session may have failed over it, or its compressor be due for release */
+    }
+    if (status != NARU_OK) {
+        return status;
+    }
+    naru__stream_flush_later(conn->stream);
     if (naru__buf_size(&conn->stream->out) <= options->queue_high_bytes) {
         return NARU_OK;
     }
@@ -68,8 +75,7 @@ naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, u
         return status;
     }
     status = goes_through(conn, data) ? send_through(conn, kind, data, flags) : send_queued(conn, kind, data, flags);
-    naru_status full = answer(conn);
-    return status == NARU_OK ? full : status;
+    return answer(conn, status);
 }
 
 naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span data, bool last, unsigned flags)
@@ -82,9 +88,7 @@ naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span da
         return status;
     }
     naru_ws_turn turn = naru__conn_turn(conn);
-    status = naru_ws_send_part(&conn->ws, kind, data, last, flags, &turn);
-    naru_status full = answer(conn);
-    return status == NARU_OK ? full : status;
+    return answer(conn, naru_ws_send_part(&conn->ws, kind, data, last, flags, &turn));
 }
 
 static naru_status send_control(naru_conn *conn, naru_span data,

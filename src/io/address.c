@@ -1,4 +1,5 @@
-/* Socket addresses and their text. Not for: names that have to be resolved (names.c). Source: inet_pton(3), unix(7). */
+/* Socket addresses and their text. Not for: names that have to be resolved (names.c). Source:
+ * inet_pton(3), unix(7). */
 #include "address.h"
 
 #include <arpa/inet.h>
@@ -113,7 +114,7 @@ void naru__address_loopback(int family, uint16_t port, naru__address *address_ou
     *address_out = address;
 }
 
-/* ---- what is listened on ------------------------------------------------------------------------------------- */
+/* ---- what is listened on ------------------------------------------------------------------------------- */
 
 static bool parse_port(const char *text, uint16_t *port_out)
 {

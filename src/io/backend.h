@@ -1,7 +1,8 @@
 /* What stands between the loop and the kernel: who wants to hear of which descriptor, and waiting for it.
  *
- * The epoll backend tells readiness. One that completes transfers instead replaces this file's implementation together with
- * stream_io.c, where readiness becomes "these bytes came" and "these bytes left"; nobody above sees the difference. */
+ * The epoll backend tells readiness. One that completes transfers instead replaces this file's
+ * implementation together with stream_io.c, where readiness becomes "these bytes came" and "these bytes
+ * left"; nobody above sees the difference. */
 #ifndef NARU_IO_BACKEND_H
 #define NARU_IO_BACKEND_H
 
@@ -14,7 +15,13 @@ typedef struct naru__source {
 } naru__source;
 
 /* Their values are epoll's, so that nothing needs translating. BROKEN and HANGUP come unasked. */
-enum { NARU__READY_IN = 1, NARU__READY_OUT = 4, NARU__READY_BROKEN = 8, NARU__READY_HANGUP = 16, NARU__READY_EDGE = 1 << 30 };
+enum {
+    NARU__READY_IN = 1,
+    NARU__READY_OUT = 4,
+    NARU__READY_BROKEN = 8,
+    NARU__READY_HANGUP = 16,
+    NARU__READY_EDGE = 1 << 30
+};
 
 enum { NARU__BATCH_MAX = 256 }; /* events handled in a turn */
 

@@ -1,5 +1,5 @@
-/* Size classes over another allocator. Since every free tells the size, a block carries no header, and the class it came
- * from is computed again.
+/* Size classes over another allocator. Since every free tells the size, a block carries no header, and the
+ * class it came from is computed again.
  *
  * Not for: several threads. Source: none. */
 #include "io/cache.h"
@@ -24,6 +24,8 @@ static size_t class_of(size_t bytes)
     size_t quarter = ((bytes - 1) >> (log2 - 2)) & 3;
     return NARU__CACHE_SMALL_MAX / NARU__CACHE_STEP + (size_t)(log2 - 10) * 4 + quarter;
 }
+
+_Static_assert(NARU__CACHE_LENT_BYTES == 5 << 8, "the first class above the small ones");
 
 static size_t bytes_of(size_t index)
 {

@@ -1,14 +1,19 @@
-/* The loop's allocator: freed blocks are kept by size and handed out again, for one thread and within a bound. */
+/* The loop's allocator: freed blocks are kept by size and handed out again, for one thread and within a
+ * bound. */
 #ifndef NARU_IO_CACHE_H
 #define NARU_IO_CACHE_H
 
 #include <naru/base.h>
+#include <string.h>
 
 enum {
-    NARU__CACHE_STEP = 16,         /* small classes: every multiple of it, up to */
+    NARU__CACHE_STEP = 16, /* small classes: every multiple of it, up to */
     NARU__CACHE_SMALL_MAX = 1024,
     NARU__CACHE_BLOCK_MAX = 65536, /* above, four classes to each doubling, up to this; bigger blocks pass through */
-    NARU__CACHE_CLASSES = NARU__CACHE_SMALL_MAX / NARU__CACHE_STEP + 6 * 4
+    NARU__CACHE_CLASSES = NARU__CACHE_SMALL_MAX / NARU__CACHE_STEP + 6 * 4,
+    /* What is lent for an answer: 1 KiB and its framing. Exactly a class. */
+    NARU__CACHE_LENT_BYTES = 1280,
+    NARU__CACHE_LENT_CLASS = NARU__CACHE_SMALL_MAX / NARU__CACHE_STEP
 };
 
 typedef struct naru__cache {
@@ -22,5 +27,35 @@ typedef struct naru__cache {
 /* The cache must not move afterwards. */
 void naru__cache_init(naru__cache *cache, const naru_allocator *below, size_t kept_bytes_max);
 void naru__cache_deinit(naru__cache *cache); /* gives back what is kept; blocks in use stay their owners' */
+
+/* The hot path's short cut: give an empty buf a block to be filled, before it asks for one and grows it
+ * step by step. Without memory it stays as it is. */
+static inline void naru__cache_lend(naru__cache *cache, naru_buf *buf)
+{
+    if (buf->data) {
+        return;
+    }
+    uint8_t *block = cache->kept[NARU__CACHE_LENT_CLASS];
+    if (block) {
+        memcpy(&cache->kept[NARU__CACHE_LENT_CLASS], block, sizeof(void *));
+        cache->kept_bytes -= NARU__CACHE_LENT_BYTES;
+    } else {
+        block = cache->allocator.resize(cache, NULL, 0, NARU__CACHE_LENT_BYTES);
+    }
+    buf->data = block;
+    buf->capacity = block ? NARU__CACHE_LENT_BYTES : 0;
+}
+/* naru_buf_deinit, quick if the block is a lent one. */
+static inline void naru__cache_reclaim(naru__cache *cache, naru_buf *buf)
+{
+    if (buf->capacity != NARU__CACHE_LENT_BYTES || NARU__CACHE_LENT_BYTES > cache->kept_bytes_max - cache->kept_bytes) {
+        naru_buf_deinit(buf);
+        return;
+    }
+    memcpy(buf->data, &cache->kept[NARU__CACHE_LENT_CLASS], sizeof(void *));
+    cache->kept[NARU__CACHE_LENT_CLASS] = buf->data;
+    cache->kept_bytes += NARU__CACHE_LENT_BYTES;
+    *buf = (naru_buf){.allocator = buf->allocator};
+}
 
 #endif

@@ -11,7 +11,7 @@
 #include "io/stream.h"
 
 /* The struct that a member is part of. */
-#define NARU__OWNER(pointer, type, member) ((type *)(void *)((uint8_t *)(pointer) - offsetof(type, member)))
+#define NARU__OWNER(pointer, type, member) ((type *)(void *)((uint8_t *)(pointer)-offsetof(type, member)))
 
 typedef struct naru__post naru__post;
 typedef struct naru__signals naru__signals;
@@ -34,6 +34,7 @@ struct naru_loop {
     uint64_t now_ms;
     naru__wheel wheel;
     size_t active; /* streams, listeners, watches, running timers: what keeps naru_loop_run going */
+    uint64_t turns;
     bool in_turn;
     bool firing;
     bool stopping;

@@ -42,7 +42,7 @@ struct naru__dialer {
 
 static const char UNIX_PREFIX[] = "unix:";
 
-/* ---- ends --------------------------------------------------------------------------------------------------- */
+/* ---- ends ---------------------------------------------------------------------------------------------- */
 
 static void drop_attempt(attempt *self)
 {
@@ -97,7 +97,7 @@ static void all_failed(naru__dialer *dialer)
     give_up(dialer, NARU_ERR_CONNECT, dialer->last_error, text);
 }
 
-/* ---- attempts ----------------------------------------------------------------------------------------------- */
+/* ---- attempts ------------------------------------------------------------------------------------------ */
 
 static void connected(attempt *self)
 {
@@ -143,7 +143,8 @@ static void attempt_failed(attempt *self, int error)
     }
 }
 
-/* A dial to a local port that nobody listens on can meet itself, if the kernel picks that very port for our end. */
+/* A dial to a local port that nobody listens on can meet itself, if the kernel picks that very port for
+ * our end. */
 static bool met_itself(const attempt *self)
 {
     const naru__address *wanted = &self->dialer->addresses[self - self->dialer->attempts];
@@ -226,7 +227,7 @@ static void delay_over(naru__loop_timer *timer)
     start_next(NARU__OWNER(timer, naru__dialer, next_attempt));
 }
 
-/* ---- beginnings --------------------------------------------------------------------------------------------- */
+/* ---- beginnings ---------------------------------------------------------------------------------------- */
 
 static void name_resolved(void *user, const naru__lookup_answer *answer)
 {
@@ -303,7 +304,8 @@ static bool make_dialer(naru__stream *stream, const naru__dial *dial)
     return true;
 }
 
-naru__stream *naru__stream_connect(naru_loop *loop, const naru__dial *dial, const naru__stream_handler *handler, void *owner)
+naru__stream *naru__stream_connect(naru_loop *loop, const naru__dial *dial, const naru__stream_handler *handler,
+                                   void *owner)
 {
     assert(naru__loop_owns_thread(loop));
     const naru_allocator *allocator = &loop->cache.allocator;

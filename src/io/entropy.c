@@ -1,5 +1,5 @@
-/* Random bytes from the kernel, a page at a time. The page is wiped in a forked child, its own count of bytes included, so that
- * parent and child never spend the same ones.
+/* Random bytes from the kernel, a page at a time. The page is wiped in a forked child, its own count of
+ * bytes included, so that parent and child never spend the same ones.
  *
  * Source: getrandom(2), madvise(2) MADV_WIPEONFORK. */
 #include "core.h"

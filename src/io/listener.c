@@ -1,4 +1,5 @@
-/* Listening sockets. Not for: what becomes of an accepted one (stream.c). Source: socket(7), tcp(7), unix(7). */
+/* Listening sockets. Not for: what becomes of an accepted one (stream.c). Source: socket(7), tcp(7),
+ * unix(7). */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +23,9 @@ struct naru__listener {
     naru__loop_timer retry; /* after the descriptors ran out */
     uint64_t logged_ms;     /* when that was told last */
     int fd;
-    int reserve_fd; /* -1: lost it */
-    unsigned burst; /* accepts to try in a turn: what came lately, so that few of them find nothing */
+    int reserve_fd;     /* -1: lost it */
+    unsigned burst;     /* accepts to try in a turn: what came lately, so that few of them find nothing */
+    uint64_t full_turn; /* the last one in which the burst was full */
     bool paused;
     bool closed;
     bool exhausted_told;
@@ -36,7 +38,7 @@ static int open_reserve(void)
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* ---- accepting ---------------------------------------------------------------------------------------------- */
+/* ---- accepting ----------------------------------------------------------------------------------------- */
 
 static void update_interest(naru__listener *listener)
 {
@@ -53,7 +55,8 @@ static void retry_now(naru__loop_timer *timer)
     update_interest(listener);
 }
 
-/* Give the reserve up for as long as it takes to turn those away who wait; else they would wait for ever, and wake us. */
+/* Give the reserve up for as long as it takes to turn those away who wait; else they would wait for ever,
+ * and wake us. */
 static void turn_away(naru__listener *listener)
 {
     for (int i = 0; i < ACCEPTS_MAX && listener->reserve_fd >= 0; i++) {
@@ -111,6 +114,20 @@ static bool accept_one(naru__listener *listener)
     return false;
 }
 
+/* Full bursts in two turns that follow each other double it; an empty queue fits it to what there was. */
+static void fit_burst(naru__listener *listener, unsigned accepted)
+{
+    if (accepted < listener->burst) {
+        listener->burst = accepted > 0 ? accepted : 1;
+        return;
+    }
+    bool again = listener->full_turn > 0 && listener->full_turn + 1 == listener->loop->turns;
+    listener->full_turn = listener->loop->turns;
+    if (again && listener->burst < ACCEPTS_MAX) {
+        listener->burst *= 2;
+    }
+}
+
 static void listener_ready(naru__source *source, unsigned events)
 {
     (void)events;
@@ -122,15 +139,10 @@ static void listener_ready(naru__source *source, unsigned events)
         }
         accepted++;
     }
-    /* A full burst doubles the next one; one that found the queue empty fits it to what there was. */
-    if (accepted == listener->burst) {
-        listener->burst = accepted < ACCEPTS_MAX ? 2 * accepted : ACCEPTS_MAX;
-    } else {
-        listener->burst = accepted > 0 ? accepted : 1;
-    }
+    fit_burst(listener, accepted);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------------------------------------- */
 
 static naru_status set(naru__listener *listener, int level, int option, int value, const char *name)
 {

@@ -1,5 +1,5 @@
-/* The log hook's lines: bounded, and free of anything that a terminal would obey, since parts of them come from peers.
- * Source: none. */
+/* The log hook's lines: bounded, and free of anything that a terminal would obey, since parts of them come
+ * from peers. Source: none. */
 #include "io/loop.h"
 
 #include <stdarg.h>

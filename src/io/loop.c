@@ -27,7 +27,7 @@ enum { CACHE_BYTES = 0 };
 enum { CACHE_BYTES = 4 << 20 };
 #endif
 
-enum { RECEIVE_BYTES = 128 << 10, BURIALS_MIN = 64 };
+enum { RECEIVE_BYTES = 128 << 10, BURIALS_MIN = 64, BURIALS_KEPT = 1024 };
 
 static uint64_t clock_ms(clockid_t clock)
 {
@@ -92,7 +92,7 @@ naru_loop *naru_loop_new(const naru_loop_options *options)
     return loop;
 }
 
-/* ---- the end of a turn -------------------------------------------------------------------------------------- */
+/* ---- the end of a turn --------------------------------------------------------------------------------- */
 
 void naru__loop_defer(naru_loop *loop, naru__deferred *deferred)
 {
@@ -157,6 +157,21 @@ void naru__loop_free_later(naru_loop *loop, void *block, size_t bytes)
     loop->burials[loop->burials_count++] = (naru__burial){block, bytes};
 }
 
+/* After a turn in which thousands were freed the list goes back to its size. */
+static void shrink_burials(naru_loop *loop)
+{
+    if (loop->burials_max <= BURIALS_KEPT) {
+        return;
+    }
+    size_t old_bytes = loop->burials_max * sizeof *loop->burials;
+    size_t new_bytes = BURIALS_MIN * sizeof *loop->burials;
+    void *smaller = loop->below->resize(loop->below->user, loop->burials, old_bytes, new_bytes);
+    if (smaller) {
+        loop->burials = smaller;
+        loop->burials_max = BURIALS_MIN;
+    }
+}
+
 static void bury(naru_loop *loop)
 {
     const naru_allocator *allocator = &loop->cache.allocator;
@@ -164,6 +179,7 @@ static void bury(naru_loop *loop)
         naru__burial *burial = &loop->burials[--loop->burials_count];
         naru__free(allocator, burial->block, burial->bytes);
     }
+    shrink_burials(loop);
     while (loop->burials_without_note) {
         void *block = loop->burials_without_note;
         naru__burial note;
@@ -185,32 +201,31 @@ void naru_loop_free(naru_loop *loop)
     release(loop);
 }
 
-/* ---- turns -------------------------------------------------------------------------------------------------- */
+/* ---- turns --------------------------------------------------------------------------------------------- */
 
 static bool work_waits(naru_loop *loop)
 {
     return loop->dirty || loop->deferred || naru__post_pending(loop) || naru__watch_always_ready(loop);
 }
 
-/* Milliseconds until a timer is due. The coarse clock, which costs next to nothing, notices when the callbacks since the
- * turn's reading took long. */
-static uint64_t timer_wait_ms(naru_loop *loop)
+/* Milliseconds until a timer is due, by a clock that is read only if there is one. */
+static uint64_t timer_wait_ms(naru_loop *loop, clockid_t clock)
 {
     uint64_t wait_ms = naru__wheel_wait_ms(&loop->wheel);
     if (wait_ms == 0 || wait_ms == UINT64_MAX) {
         return wait_ms;
     }
-    uint64_t coarse_ms = clock_ms(CLOCK_MONOTONIC_COARSE);
-    uint64_t passed_ms = coarse_ms > loop->wheel.now_ms ? coarse_ms - loop->wheel.now_ms : 0;
+    uint64_t present_ms = clock_ms(clock);
+    uint64_t passed_ms = present_ms > loop->wheel.now_ms ? present_ms - loop->wheel.now_ms : 0;
     return wait_ms > passed_ms ? wait_ms - passed_ms : 0;
 }
 
-static int wait_limit_ms(naru_loop *loop, uint32_t timeout_ms)
+static int wait_limit_ms(naru_loop *loop, uint32_t timeout_ms, clockid_t clock)
 {
     if (timeout_ms == 0 || work_waits(loop)) {
         return 0;
     }
-    uint64_t wait_ms = timer_wait_ms(loop);
+    uint64_t wait_ms = timer_wait_ms(loop, clock);
     if (timeout_ms != UINT32_MAX && timeout_ms < wait_ms) {
         wait_ms = timeout_ms;
     }
@@ -229,7 +244,10 @@ naru_status naru_loop_turn(naru_loop *loop, uint32_t timeout_ms)
     assert(naru__loop_owns_thread(loop));
     assert(!loop->in_turn);
     loop->in_turn = true;
-    naru_status status = naru__backend_turn(loop, wait_limit_ms(loop, timeout_ms));
+    loop->turns++;
+    /* The coarse clock costs next to nothing, and notices if the callbacks since the turn's reading took
+     * long. */
+    naru_status status = naru__backend_turn(loop, wait_limit_ms(loop, timeout_ms, CLOCK_MONOTONIC_COARSE));
     naru__watch_run_always_ready(loop);
     naru__post_run(loop);
     naru__timers_fire(loop);
@@ -263,13 +281,14 @@ int naru_loop_fd(const naru_loop *loop)
 uint32_t naru_loop_wait_ms(const naru_loop *loop)
 {
     naru_loop *self = (naru_loop *)(uintptr_t)loop;
-    int wait_ms = wait_limit_ms(self, UINT32_MAX);
+    int wait_ms = wait_limit_ms(self, UINT32_MAX, CLOCK_MONOTONIC);
     return wait_ms < 0 ? UINT32_MAX : (uint32_t)wait_ms;
 }
 
 uint64_t naru_loop_now_ms(const naru_loop *loop)
 {
-    /* Between turns the last reading may be arbitrarily old, and a timer counted from it would fire too early. */
+    /* Between turns the last reading may be arbitrarily old, and a timer counted from it would fire too
+     * early. */
     return loop->in_turn ? loop->now_ms : clock_ms(CLOCK_MONOTONIC);
 }
 

@@ -19,8 +19,8 @@ void naru__loop_timer_stop(naru_loop *loop, naru__loop_timer *timer);
 /* At least 64 unspent random bytes from the kernel's generator (refilled here; not reused after fork). */
 naru_entropy *naru__loop_entropy(naru_loop *loop);
 
-/* Work at the end of this turn, after the sockets' callbacks: a part of its owner's struct. Once a turn however
- * often it is asked for; what is asked for during the end of the turn runs in the same end. */
+/* Work at the end of this turn, after the sockets' callbacks: a part of its owner's struct. Once a turn
+ * however often it is asked for; what is asked for during the end of the turn runs in the same end. */
 typedef struct naru__deferred {
     struct naru__deferred *next;
     struct naru__deferred **link; /* what points at this one; NULL while not queued */
@@ -30,8 +30,8 @@ typedef struct naru__deferred {
 void naru__loop_defer(naru_loop *loop, naru__deferred *deferred);
 void naru__loop_defer_cancel(naru_loop *loop, naru__deferred *deferred); /* not queued is fine */
 
-/* Give a block of the loop's allocator back after this turn's last callback; until then its content stays. At least 16
- * bytes. Only without memory for the note of it are its first 16 bytes overwritten at once. */
+/* Give a block of the loop's allocator back after this turn's last callback; until then its content stays.
+ * At least 16 bytes. Only without memory for the note of it are its first 16 bytes overwritten at once. */
 void naru__loop_free_later(naru_loop *loop, void *block, size_t bytes);
 
 bool naru__loop_owns_thread(const naru_loop *loop); /* for asserts */

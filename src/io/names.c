@@ -1,5 +1,5 @@
-/* Names by c-ares, each question on a channel of its own: it reads the system's configuration as it is now, and is
- * cancelled by closing the channel.
+/* Names by c-ares, each question on a channel of its own: it reads the system's configuration as it is
+ * now, and is cancelled by closing the channel.
  *
  * Not for: trying the addresses (dial.c). Source: RFC 6761 6.3, c-ares' manual pages. */
 #include "names.h"
@@ -35,7 +35,7 @@ struct naru__lookup {
     uint16_t port;
 };
 
-/* ---- c-ares on our loop -------------------------------------------------------------------------------------- */
+/* ---- c-ares on our loop -------------------------------------------------------------------------------- */
 
 static void plan_timeout(naru__lookup *lookup)
 {
@@ -94,7 +94,7 @@ static void socket_state(void *user, ares_socket_t fd, int readable, int writabl
     }
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------ */
+/* ---- answers ------------------------------------------------------------------------------------------- */
 
 static void answer(naru__lookup *lookup, naru_status status, const char *error)
 {
@@ -182,7 +182,7 @@ void naru__lookup_cancel(naru__lookup *lookup)
     }
 }
 
-/* ---- questions ---------------------------------------------------------------------------------------------- */
+/* ---- questions ----------------------------------------------------------------------------------------- */
 
 /* 6761 6.3: "localhost." and what lies below it are the loopback, and nobody is asked. */
 static bool is_localhost(naru_span host)

@@ -20,8 +20,8 @@ typedef struct naru__lookup_answer {
 
 typedef void naru__lookup_fn(void *user, const naru__lookup_answer *answer);
 
-/* Numeric hosts, localhost and its subdomains are answered without asking anyone; /etc/hosts before the network.
- * done comes from the loop, never inside this call, unless cancelled.
+/* Numeric hosts, localhost and its subdomains are answered without asking anyone; /etc/hosts before the
+ * network. done comes from the loop, never inside this call, unless cancelled.
  * errors    NULL: no memory. */
 naru__lookup *naru__lookup_start(naru_loop *loop, const char *host, uint16_t port, naru__lookup_fn *done, void *user);
 void naru__lookup_cancel(naru__lookup *lookup); /* NULL is fine; not from done */

@@ -1,5 +1,5 @@
-/* Posts: the one call that other threads may make. A stack that is pushed to without a lock and taken as a whole, turned
- * round when it is run.
+/* Posts: the one call that other threads may make. A stack that is pushed to without a lock and taken as a
+ * whole, turned round when it is run.
  *
  * Not for: work of the loop's own thread (naru__loop_defer). Source: none. */
 #include "core.h"
@@ -27,8 +27,7 @@ bool naru__post_init(naru_loop *loop)
     loop->wake.ready = woken;
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     /* Edge-triggered, each write wakes once and the count never has to be read back. */
-    return loop->wake_fd >= 0 &&
-           naru__backend_add(loop, &loop->wake, loop->wake_fd, NARU__READY_IN | NARU__READY_EDGE);
+    return loop->wake_fd >= 0 && naru__backend_add(loop, &loop->wake, loop->wake_fd, NARU__READY_IN | NARU__READY_EDGE);
 }
 
 static naru__post *take_all(naru_loop *loop)

@@ -5,7 +5,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -15,7 +17,8 @@
 #include "base/memory.h"
 #include "stream_core.h"
 
-naru__stream *naru__stream_accept(naru_loop *loop, int fd, naru_tls *tls, const naru__stream_handler *handler, void *owner)
+naru__stream *naru__stream_accept(naru_loop *loop, int fd, naru_tls *tls, const naru__stream_handler *handler,
+                                  void *owner)
 {
     assert(naru__loop_owns_thread(loop));
     const naru_allocator *allocator = &loop->cache.allocator;
@@ -42,7 +45,7 @@ naru__stream *naru__stream_accept(naru_loop *loop, int fd, naru_tls *tls, const 
     return stream;
 }
 
-/* ---- what became of it -------------------------------------------------------------------------------------- */
+/* ---- what became of it --------------------------------------------------------------------------------- */
 
 naru__stream_phase naru__stream_get_phase(const naru__stream *stream)
 {
@@ -104,7 +107,7 @@ void naru__stream_peer(const naru__stream *stream, char *out, size_t out_bytes)
     naru__address_format(&address, out, out_bytes);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------ */
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
 void naru__stream_flush_later(naru__stream *stream)
 {
@@ -179,7 +182,13 @@ void naru__stream_want_drain(naru__stream *stream, uint32_t low_mark)
     naru__stream_flush_later(stream);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------ */
+size_t naru__stream_in_flight(const naru__stream *stream)
+{
+    int bytes = 0;
+    return stream->fd >= 0 && ioctl(stream->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------- */
 
 void naru__stream_pause(naru__stream *stream)
 {
@@ -203,7 +212,7 @@ void naru__stream_resume(naru__stream *stream)
     }
 }
 
-/* ---- ending ------------------------------------------------------------------------------------------------- */
+/* ---- ending -------------------------------------------------------------------------------------------- */
 
 void naru__stream_shutdown(naru__stream *stream)
 {

@@ -92,6 +92,8 @@ NARU_MUST_USE naru_status naru__stream_write_through(naru__stream *stream, naru_
 /* Have on_drain come once, from the loop, at the end of the first flush after which `out` holds at most low_mark
  * bytes (this turn's flush counts, also when it sends everything at once). */
 void naru__stream_want_drain(naru__stream *stream, uint32_t low_mark);
+/* What was given to the kernel and has not reached the peer yet, in bytes; 0 if that cannot be told. */
+size_t naru__stream_in_flight(const naru__stream *stream);
 
 void naru__stream_pause(naru__stream *stream); /* no on_data, no on_end but for errors, until resumed */
 void naru__stream_resume(naru__stream *stream);

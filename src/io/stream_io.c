@@ -1,5 +1,5 @@
-/* Streams over readiness: a ready socket becomes one recv into the loop's block, and what was written in a turn one send at
- * its end. A backend that completes transfers itself replaces this file.
+/* Streams over readiness: a ready socket becomes one recv into the loop's block, and what was written in a
+ * turn one send at its end. A backend that completes transfers itself replaces this file.
  *
  * Not for: what owners call (stream.c). Source: recv(2), send(2), epoll(7). */
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "stream_core.h"
 
-/* ---- what the backend waits for ------------------------------------------------------------------------------ */
+/* ---- what the backend waits for ------------------------------------------------------------------------ */
 
 static unsigned wanted_events(const naru__stream *stream)
 {
@@ -58,7 +58,7 @@ void naru__stream_update_interest(naru__stream *stream)
     }
 }
 
-/* ---- ends --------------------------------------------------------------------------------------------------- */
+/* ---- ends ---------------------------------------------------------------------------------------------- */
 
 void naru__stream_fail(naru__stream *stream, naru_status why, int system_error, const char *error_text)
 {
@@ -96,7 +96,7 @@ static int pending_error(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
-/* ---- in ----------------------------------------------------------------------------------------------------- */
+/* ---- in ------------------------------------------------------------------------------------------------ */
 
 static void announce(naru__stream *stream)
 {
@@ -123,6 +123,17 @@ static void receive_failed(naru__stream *stream, ssize_t got, int error)
     naru__stream_fail(stream, NARU_ERR_CLOSED, got == 0 ? stream->system_error : error, NULL);
 }
 
+/* Most owners answer what they get: have room for it at hand. */
+void naru__stream_hand_over(naru__stream *stream, uint8_t *bytes, size_t size)
+{
+    naru_loop *loop = stream->loop;
+    naru__cache_lend(&loop->cache, &stream->out);
+    stream->handler->on_data(stream, bytes, size);
+    if (stream->out.end == 0 && stream->out.data) {
+        naru__cache_reclaim(&loop->cache, &stream->out);
+    }
+}
+
 static void receive(naru__stream *stream)
 {
     naru_loop *loop = stream->loop;
@@ -132,7 +143,7 @@ static void receive(naru__stream *stream)
     } else if (stream->tls) {
         naru__stream_tls_received(stream, loop->receive, (size_t)got);
     } else {
-        stream->handler->on_data(stream, loop->receive, (size_t)got);
+        naru__stream_hand_over(stream, loop->receive, (size_t)got);
     }
 }
 
@@ -191,7 +202,7 @@ void naru__stream_ready_io(naru__source *source, unsigned events)
     receive(stream);
 }
 
-/* ---- out ---------------------------------------------------------------------------------------------------- */
+/* ---- out ----------------------------------------------------------------------------------------------- */
 
 size_t naru__stream_transmit(naru__stream *stream, naru_span bytes)
 {
@@ -218,7 +229,7 @@ static void flush_plain(naru__stream *stream)
     }
     stream->sent += sent;
     if (sent == bytes.size) {
-        naru_buf_deinit(&stream->out); /* an idle connection owns no buffer */
+        naru__cache_reclaim(&stream->loop->cache, &stream->out); /* an idle connection owns no buffer */
     } else {
         naru_buf_take(&stream->out, sent);
     }
@@ -253,7 +264,8 @@ static void finish_shutdown(naru__stream *stream)
     naru__stream_unmark(stream, NARU__SHUTDOWN);
 }
 
-/* The peer is gone, but what it sent before is still to be read, and its end to be found there; unless nobody reads. */
+/* The peer is gone, but what it sent before is still to be read, and its end to be found there; unless
+ * nobody reads. */
 static void writing_broke(naru__stream *stream)
 {
     naru_buf_deinit(&stream->out);
@@ -310,8 +322,8 @@ static void end_turn(naru__stream *stream)
 
 void naru__streams_end_turn(naru_loop *loop)
 {
-    /* Those that callbacks put on the list meanwhile have their turn in the next round of the loop, so that an owner that
-     * writes whenever it has drained cannot keep everyone else waiting. */
+    /* Those that callbacks put on the list meanwhile have their turn in the next round of the loop, so
+     * that an owner that writes whenever it has drained cannot keep everyone else waiting. */
     naru__stream *stream = loop->dirty;
     loop->dirty = NULL;
     loop->dirty_end = &loop->dirty;

@@ -1,5 +1,5 @@
-/* Streams with TLS: what a socket brought goes through the session into the loop's second block, what the owner wrote
- * through it into records.
+/* Streams with TLS: what a socket brought goes through the session into the loop's second block, what the
+ * owner wrote through it into records.
  *
  * Not for: TLS itself (tls_session.c). Source: RFC 8446 6.1 (ends). */
 #include <errno.h>
@@ -10,8 +10,9 @@
 #include "tls_session.h"
 
 enum {
-    AHEAD_BYTES = 256 << 10,  /* ciphertext made before the socket takes some */
-    OUTGROWN_BYTES = 2 * AHEAD_BYTES, /* of ciphertext: only answers that the peer provokes, and does not read, get there */
+    AHEAD_BYTES = 256 << 10, /* ciphertext made before the socket takes some */
+    OUTGROWN_BYTES =
+        2 * AHEAD_BYTES, /* of ciphertext: only answers that the peer provokes, and does not read, get there */
     RECORD_BYTES = 16384,
     RECORD_OVERHEAD_BYTES = 64,
     ROUNDS_MAX = 8 /* sends in a turn, as long as the kernel takes everything */
@@ -41,7 +42,7 @@ size_t naru__stream_tls_backlog(const naru__stream *stream)
     return naru__buf_size(&stream->tls->out);
 }
 
-/* ---- ends --------------------------------------------------------------------------------------------------- */
+/* ---- ends ---------------------------------------------------------------------------------------------- */
 
 static void fail(naru__stream *stream, naru_status why)
 {
@@ -65,7 +66,7 @@ void naru__stream_tls_ended(naru__stream *stream)
                                               : "connection ended during the TLS handshake");
 }
 
-/* ---- in ----------------------------------------------------------------------------------------------------- */
+/* ---- in ------------------------------------------------------------------------------------------------ */
 
 /* Keep what the session has not taken. */
 static void hold(naru__stream *stream)
@@ -104,7 +105,7 @@ static naru_status deliver(naru__stream *stream)
         size_t filled;
         status = decrypt(stream, &filled);
         if (filled > 0) {
-            stream->handler->on_data(stream, stream->loop->decrypted, filled);
+            naru__stream_hand_over(stream, stream->loop->decrypted, filled);
             if (naru__stream_has(stream, NARU__CLOSED | NARU__PAUSED)) {
                 return NARU_OK;
             }
@@ -174,7 +175,7 @@ void naru__stream_tls_resumed(naru__stream *stream)
     advance(stream);
 }
 
-/* ---- out ---------------------------------------------------------------------------------------------------- */
+/* ---- out ----------------------------------------------------------------------------------------------- */
 
 static naru_status encrypt(naru__stream *stream)
 {
@@ -230,7 +231,7 @@ static bool send_records(naru__stream *stream)
 static void give_memory_back(naru__stream *stream)
 {
     if (naru__buf_size(&stream->out) == 0) {
-        naru_buf_deinit(&stream->out);
+        naru__cache_reclaim(&stream->loop->cache, &stream->out);
     }
     if (naru__buf_size(&stream->tls->out) == 0) {
         naru_buf_deinit(&stream->tls->out);

@@ -56,11 +56,12 @@ void naru_tls_unref(naru_tls *tls)
     naru__free(naru_allocator_default(), tls, sizeof *tls);
 }
 
-/* ---- what went wrong ---------------------------------------------------------------------------------------- */
+/* ---- what went wrong ----------------------------------------------------------------------------------- */
 
 const char *naru__tls_error_text(unsigned long error)
 {
-    const char *text = ERR_SYSTEM_ERROR(error) ? strerrordesc_np(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
+    const char *text =
+        ERR_SYSTEM_ERROR(error) ? strerrordesc_np(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
     return text ? text : "unknown error";
 }
 
@@ -79,7 +80,7 @@ static naru_status refuse(complaint reason, const char *what, const char *file)
     return ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE ? NARU_ERR_MEMORY : NARU_ERR_TLS;
 }
 
-/* ---- what both sides share ---------------------------------------------------------------------------------- */
+/* ---- what both sides share ----------------------------------------------------------------------------- */
 
 /* A key with a password is refused, where OpenSSL would ask on the terminal. */
 static int no_password(char *out, int out_bytes, int writing, void *user)
@@ -94,8 +95,8 @@ static int no_password(char *out, int out_bytes, int writing, void *user)
 static bool set_policy(SSL_CTX *context)
 {
     SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(context,
+                     SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_default_passwd_cb(context, no_password);
     /* Tickets need no memory of ours; a cache would. */
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
@@ -133,7 +134,7 @@ static naru_status load_identity(SSL_CTX *context, const char *certificate_file,
     return NARU_OK;
 }
 
-/* ---- the server's side -------------------------------------------------------------------------------------- */
+/* ---- the server's side --------------------------------------------------------------------------------- */
 
 /* 7301 3.2: a client that asks for other protocols only is told so. */
 static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_bytes, const unsigned char *in,
@@ -196,13 +197,14 @@ naru_status naru_tls_server_new(const naru_tls_server_options *options, naru_tls
     return NARU_OK;
 }
 
-/* ---- the client's side -------------------------------------------------------------------------------------- */
+/* ---- the client's side --------------------------------------------------------------------------------- */
 
 static naru_status trust(SSL_CTX *context, const char *ca_file, complaint reason)
 {
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     if (!ca_file) {
-        return SSL_CTX_set_default_verify_paths(context) == 1 ? NARU_OK : refuse(reason, "authorities of", "the system");
+        return SSL_CTX_set_default_verify_paths(context) == 1 ? NARU_OK
+                                                              : refuse(reason, "authorities of", "the system");
     }
     return SSL_CTX_load_verify_file(context, ca_file) == 1 ? NARU_OK : refuse(reason, "CA file", ca_file);
 }

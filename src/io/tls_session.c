@@ -1,6 +1,7 @@
 /* TLS sessions over OpenSSL, which reads from a span and writes to a buf by way of a BIO of our own.
  *
- * Not for: sockets (stream_tls.c), certificates (tls.c). Source: RFC 8446, RFC 6066 3, RFC 6125, OpenSSL's manual pages. */
+ * Not for: sockets (stream_tls.c), certificates (tls.c). Source: RFC 8446, RFC 6066 3, RFC 6125, OpenSSL's
+ * manual pages. */
 #include "tls_session.h"
 
 #include <openssl/err.h>
@@ -14,7 +15,7 @@
 
 enum { RECORD_BYTES_MAX = 16384, NAME_BYTES_MAX = 256 };
 
-/* ---- the BIO ------------------------------------------------------------------------------------------------ */
+/* ---- the BIO ------------------------------------------------------------------------------------------- */
 
 static int bio_read(BIO *bio, char *out, size_t out_bytes, size_t *size_out)
 {
@@ -78,9 +79,10 @@ static bool attach_bio(naru__tls_session *session)
     return true;
 }
 
-/* ---- making ------------------------------------------------------------------------------------------------- */
+/* ---- making -------------------------------------------------------------------------------------------- */
 
-/* 6066 3: SNI has neither addresses nor a trailing dot. 6125 6: the certificate must be for this very name. */
+/* 6066 3: SNI has neither addresses nor a trailing dot. 6125 6: the certificate must be for this very
+ * name. */
 static bool set_name(SSL *ssl, const char *name, bool checks)
 {
     char text[NAME_BYTES_MAX];
@@ -142,7 +144,7 @@ void naru__tls_session_free(naru__tls_session *session, const naru_allocator *al
     naru__free(allocator, session, sizeof *session);
 }
 
-/* ---- records ------------------------------------------------------------------------------------------------ */
+/* ---- records ------------------------------------------------------------------------------------------- */
 
 /* What OpenSSL's answer to the call just made means. */
 static naru_status judge(naru__tls_session *session, int result)
@@ -209,8 +211,8 @@ void naru__tls_notify_close(naru__tls_session *session)
 void naru__tls_explain(const naru__tls_session *session, char *out, size_t out_bytes)
 {
     long verified = SSL_get_verify_result(session->ssl);
-    bool certificate = ERR_GET_LIB(session->error) == ERR_LIB_SSL &&
-                       ERR_GET_REASON(session->error) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+    bool certificate =
+        ERR_GET_LIB(session->error) == ERR_LIB_SSL && ERR_GET_REASON(session->error) == SSL_R_CERTIFICATE_VERIFY_FAILED;
     if (certificate && verified != X509_V_OK) {
         snprintf(out, out_bytes, "certificate verify failed: %s", X509_verify_cert_error_string(verified));
     } else if (session->out_of_memory) {

@@ -8,16 +8,17 @@
 
 typedef struct naru__tls_session {
     SSL *ssl;
-    naru_span in;  /* ciphertext on its way in */
-    naru_buf held; /* ciphertext that waits for the end of a pause */
-    naru_buf out;  /* ciphertext that is to be sent */
+    naru_span in;        /* ciphertext on its way in */
+    naru_buf held;       /* ciphertext that waits for the end of a pause */
+    naru_buf out;        /* ciphertext that is to be sent */
     unsigned long error; /* OpenSSL's, of the first failure */
     bool handshaken;
     bool notified; /* our close_notify has been written */
     bool out_of_memory;
 } naru__tls_session;
 
-/* shapes    name: whom a client means, for SNI and the check, unless the context names somebody; NULL for a server.
+/* shapes    name: whom a client means, for SNI and the check, unless the context names somebody; NULL for
+ *           a server.
  * errors    NULL: no memory. */
 naru__tls_session *naru__tls_session_new(const naru_tls *tls, bool server, const char *name,
                                          const naru_allocator *allocator);
@@ -25,7 +26,8 @@ void naru__tls_session_free(naru__tls_session *session, const naru_allocator *al
 
 /* Go on with the handshake. errors NARU_MORE; NARU_OK: it is done; NARU_ERR_TLS, NARU_ERR_MEMORY. */
 NARU_MUST_USE naru_status naru__tls_handshake(naru__tls_session *session);
-/* Decrypt some of `in`. errors NARU_MORE: nothing whole is left of it. NARU_END: close_notify. NARU_ERR_TLS, NARU_ERR_MEMORY. */
+/* Decrypt some of `in`. errors NARU_MORE: nothing whole is left of it. NARU_END: close_notify.
+ * NARU_ERR_TLS, NARU_ERR_MEMORY. */
 NARU_MUST_USE naru_status naru__tls_read(naru__tls_session *session, uint8_t *out, size_t out_bytes, size_t *size_out);
 /* Encrypt at most one record of plain's front into `out`. errors NARU_ERR_TLS, NARU_ERR_MEMORY. */
 NARU_MUST_USE naru_status naru__tls_write(naru__tls_session *session, naru_span plain, size_t *taken_out);

@@ -135,8 +135,8 @@ void naru__watch_run_always_ready(naru_loop *loop)
         if (watch->events) {
             watch->ready(watch->user, watch->events);
         }
-        /* A watch freed by its callback keeps its content, next included, until the turn ends; the one behind it may
-         * have been freed as well, and then wants nothing. */
+        /* A watch freed by its callback keeps its content, next included, until the turn ends; the one
+         * behind it may have been freed as well, and then wants nothing. */
         watch = watch->next;
     }
 }

@@ -1,5 +1,5 @@
-/* Opening files below a directory and nowhere else. The kernel does it in one call (openat2); where it cannot, every part is
- * opened on its own and symbolic links are refused. Source: openat2(2), RESOLVE_BENEATH. */
+/* Opening files below a directory and nowhere else. The kernel does it in one call (openat2); where it cannot, every
+ * part is opened on its own and symbolic links are refused. Source: openat2(2), RESOLVE_BENEATH. */
 #include "server/files.h"
 
 #include <errno.h>
@@ -31,7 +31,8 @@ int naru__files_open_by_steps(int directory, const char *relative)
             memcpy(part, relative, size);
             part[size] = 0;
             errno = ENOENT;
-            next = strcmp(part, "..") == 0 ? -1 : openat(directory, part, (last ? FILE_FLAGS : FOLDER_FLAGS) | O_NOFOLLOW);
+            next =
+                strcmp(part, "..") == 0 ? -1 : openat(directory, part, (last ? FILE_FLAGS : FOLDER_FLAGS) | O_NOFOLLOW);
         }
         int error = errno;
         close(directory);

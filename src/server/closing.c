@@ -1,6 +1,6 @@
-/* How a connection ends that speaks HTTP: refusals, deadlines, and the slow good-bye. A socket that is closed with unread
- * bytes resets, and the reset may overtake our last answer: so we end our side, drop what still comes within a limit, and
- * close when the peer has ended its own. Source: RFC 9112 9.6. */
+/* How a connection ends that speaks HTTP: refusals, deadlines, and the slow good-bye. A socket that is closed with
+ * unread bytes resets, and the reset may overtake our last answer: so we end our side, drop what still comes within a
+ * limit, and close when the peer has ended its own. Source: RFC 9112 9.6. */
 #include "server/exchange.h"
 
 #include "base/buf.h"
@@ -107,10 +107,11 @@ void naru__exchange_refuse(naru__exchange *exchange, int status, const char *tex
 
 /* ---- time ---------------------------------------------------------------------------------------------------- */
 
-/* A slow peer may take as long as it likes, so long as bytes move. */
+/* A slow peer may take as long as it likes, so long as bytes move; those in the kernel's buffer count, which may be
+ * large. */
 static void late_reader(naru__exchange *exchange)
 {
-    if (exchange->stream->sent != exchange->sent_mark) {
+    if (naru__exchange_moved(exchange) != exchange->moved_mark) {
         naru__exchange_time(exchange, exchange->server->options.idle_timeout_ms);
     } else {
         naru__log(exchange->server->loop, NARU_LOG_INFO, "connection ended: the peer does not read its answer");
@@ -149,17 +150,25 @@ void naru__exchange_late(naru__loop_timer *timer)
     }
 }
 
+/* Between two requests with nothing on its way: there is no answer that lingering would save, and a browser keeps such
+ * a connection open for minutes. */
+static bool is_idle(const naru__exchange *exchange)
+{
+    return exchange->phase == NARU__EXCHANGE_HEAD && !exchange->request.head && !exchange->work.queued &&
+           naru__buf_size(&exchange->held) == 0 && naru__buf_size(&exchange->stream->out) == 0;
+}
+
 void naru__exchange_stop(naru__exchange *exchange)
 {
-    bool half_read = exchange->phase == NARU__EXCHANGE_BODY ||
-                     (exchange->phase == NARU__EXCHANGE_HEAD && exchange->request.head);
+    bool half_read =
+        exchange->phase == NARU__EXCHANGE_BODY || (exchange->phase == NARU__EXCHANGE_HEAD && exchange->request.head);
     bool undecided = exchange->phase == NARU__EXCHANGE_ASKED && exchange->request.upgrade;
     if (exchange->calling || exchange->taking) {
         return;
     }
     if (half_read || undecided) {
         naru__exchange_refuse(exchange, 503, "the server is going away", true);
-    } else if (exchange->phase == NARU__EXCHANGE_OPENING) {
+    } else if (exchange->phase == NARU__EXCHANGE_OPENING || is_idle(exchange)) {
         naru__exchange_drop(exchange);
     } else if (exchange->phase == NARU__EXCHANGE_HEAD && !exchange->work.queued) {
         naru__exchange_close(exchange);

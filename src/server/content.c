@@ -15,7 +15,8 @@ bool naru__content_method(naru__exchange *exchange, naru_status *status_out)
     }
     *status_out = naru__request_field(&exchange->request, "Allow", naru_span_of("GET, HEAD"));
     if (*status_out == NARU_OK) {
-        *status_out = naru_request_respond(&exchange->request, 405, NULL, naru_span_of("only GET and HEAD are known here\n"));
+        *status_out =
+            naru_request_respond(&exchange->request, 405, NULL, naru_span_of("only GET and HEAD are known here\n"));
     }
     return false;
 }
@@ -54,7 +55,8 @@ static naru_status send_part(naru__exchange *exchange, const naru__content *cont
 {
     naru__answer answer = {part->status, content->type, part->bytes};
     naru__remainder *remainder = NULL;
-    naru_status status = naru__remainder_new(exchange, content->fd, content->data, part->offset, part->bytes, &remainder);
+    naru_status status =
+        naru__remainder_new(exchange, content->fd, content->data, part->offset, part->bytes, &remainder);
     if (status < 0) {
         return status;
     }

@@ -9,7 +9,7 @@ typedef struct naru__content {
     const uint8_t *data; /* borrowed for the server's life */
     uint64_t bytes;
     const char *type;
-    const char *etag;  /* strong, with its quotes */
+    const char *etag;   /* strong, with its quotes */
     int64_t modified_s; /* seconds since 1970; negative: not known */
 } naru__content;
 

@@ -52,8 +52,12 @@ bool naru__date_read(naru_span text, int64_t *seconds_out)
     if (text.size != NARU__DATE_BYTES || memcmp(at + 3, ", ", 2) != 0 || memcmp(at + 25, " GMT", 4) != 0) {
         return false;
     }
-    struct tm tm = {.tm_mday = number(at + 5, 2), .tm_mon = month_of(at + 8), .tm_year = number(at + 12, 4),
-                    .tm_hour = number(at + 17, 2), .tm_min = number(at + 20, 2), .tm_sec = number(at + 23, 2)};
+    struct tm tm = {.tm_mday = number(at + 5, 2),
+                    .tm_mon = month_of(at + 8),
+                    .tm_year = number(at + 12, 4),
+                    .tm_hour = number(at + 17, 2),
+                    .tm_min = number(at + 20, 2),
+                    .tm_sec = number(at + 23, 2)};
     if (tm.tm_mday < 1 || tm.tm_mon < 0 || tm.tm_year < 1970 || tm.tm_hour < 0 || tm.tm_min < 0 || tm.tm_sec < 0) {
         return false;
     }

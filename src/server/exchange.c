@@ -1,7 +1,8 @@
 /* One connection's requests, one strictly after the other. What a peer sends ahead waits here, within a limit, and then
  * in the kernel.
  *
- * Not for: reading a request (intake.c), how a connection ends (closing.c), the upgrade (upgrade.c). Source: RFC 9112, RFC 9110. */
+ * Not for: reading a request (intake.c), how a connection ends (closing.c), the upgrade (upgrade.c). Source: RFC 9112,
+ * RFC 9110. */
 #include "server/exchange.h"
 
 #include "base/buf.h"
@@ -9,10 +10,16 @@
 #include "server/remainder.h"
 #include <string.h>
 
+uint64_t naru__exchange_moved(const naru__exchange *exchange)
+{
+    bool answering = exchange->phase == NARU__EXCHANGE_SENDING || exchange->phase == NARU__EXCHANGE_FLUSHING;
+    return answering ? exchange->stream->sent - naru__stream_in_flight(exchange->stream) : 0;
+}
+
 void naru__exchange_time(naru__exchange *exchange, uint32_t timeout_ms)
 {
     naru_loop *loop = exchange->server->loop;
-    exchange->sent_mark = exchange->stream->sent;
+    exchange->moved_mark = naru__exchange_moved(exchange);
     if (timeout_ms == NARU_NEVER) {
         naru__loop_timer_stop(loop, &exchange->timer);
     } else {
@@ -111,7 +118,8 @@ static void on_work(naru__deferred *work)
     if (naru__buf_size(held) < NARU__HELD_BYTES_MAX) {
         naru__exchange_unpause(exchange);
     }
-    if (exchange->ended == NARU_END && (exchange->phase == NARU__EXCHANGE_HEAD || exchange->phase == NARU__EXCHANGE_BODY)) {
+    if (exchange->ended == NARU_END &&
+        (exchange->phase == NARU__EXCHANGE_HEAD || exchange->phase == NARU__EXCHANGE_BODY)) {
         naru__exchange_close(exchange);
     }
 }
@@ -189,7 +197,8 @@ static void on_drain(naru__stream *stream)
     }
 }
 
-static const naru__stream_handler handler = {.on_ready = on_ready, .on_data = on_data, .on_end = on_end, .on_drain = on_drain};
+static const naru__stream_handler handler = {
+    .on_ready = on_ready, .on_data = on_data, .on_end = on_end, .on_drain = on_drain};
 
 /* ---- its life ------------------------------------------------------------------------------------------------ */
 

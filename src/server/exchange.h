@@ -5,8 +5,8 @@
  *                                    -> ACCEPTED                 a WebSocket from here; the exchange is freed
  *   any of them -> FLUSHING -> LINGERING                         refused or done: see closing.c
  *
- * After the upgrade nothing of it is left. It is freed at the end of the turn, so that a pointer to one that is GONE may
- * still be looked at when a callback returns. */
+ * After the upgrade nothing of it is left. It is freed at the end of the turn, so that a pointer to one that is GONE
+ * may still be looked at when a callback returns. */
 #ifndef NARU_SERVER_EXCHANGE_H
 #define NARU_SERVER_EXCHANGE_H
 
@@ -26,8 +26,8 @@ typedef enum naru__exchange_phase {
 } naru__exchange_phase;
 
 enum {
-    NARU__HELD_BYTES_MAX = 64 * 1024,    /* kept for a request that is not answered yet, before the stream is paused */
-    NARU__OUT_HIGH_BYTES = 128 * 1024,   /* answers queued, before the next request has to wait */
+    NARU__HELD_BYTES_MAX = 64 * 1024,  /* kept for a request that is not answered yet, before the stream is paused */
+    NARU__OUT_HIGH_BYTES = 128 * 1024, /* answers queued, before the next request has to wait */
     NARU__OUT_LOW_BYTES = 32 * 1024,
     NARU__LINGER_BYTES_MAX = 1024 * 1024 /* read and dropped behind a last answer */
 };
@@ -58,16 +58,16 @@ struct naru__exchange {
     naru_http_body body;
     naru_buf held; /* bytes behind a request that is not answered yet */
     naru__remainder *remainder;
-    naru_conn *conn;                         /* ACCEPTED */
+    naru_conn *conn;                          /* ACCEPTED */
     const naru__stream_handler *conn_handler; /* what it made of the stream */
-    uint64_t sent_mark;                      /* stream->sent when the timer was started */
-    size_t drained;                          /* bytes dropped while lingering */
-    naru_status ended;                       /* what on_end said; NARU_OK: nothing yet */
+    uint64_t moved_mark;                      /* naru__exchange_moved when the timer was started */
+    size_t drained;                           /* bytes dropped while lingering */
+    naru_status ended;                        /* what on_end said; NARU_OK: nothing yet */
     uint8_t phase;
-    bool keep;    /* another request may follow on this connection */
-    bool paused;  /* the stream */
-    bool begun;   /* a first request has begun: its deadline counts from the accept, later ones' from their first byte */
-    bool taking;  /* bytes are being gone through further up the stack */
+    bool keep;   /* another request may follow on this connection */
+    bool paused; /* the stream */
+    bool begun;  /* a first request has begun: its deadline counts from the accept, later ones' from their first byte */
+    bool taking; /* bytes are being gone through further up the stack */
     bool calling; /* the application has the request in a callback further up the stack */
 };
 
@@ -84,6 +84,8 @@ void naru__exchange_answered(naru__exchange *exchange);
 void naru__exchange_next(naru__exchange *exchange);
 /* Restart the deadline of this phase. NARU_NEVER: none. */
 void naru__exchange_time(naru__exchange *exchange, uint32_t timeout_ms);
+/* How much of the answers has reached the peer: a number that changes as long as it does. */
+uint64_t naru__exchange_moved(const naru__exchange *exchange);
 /* Let the peer's bytes come again, if they were held up. */
 void naru__exchange_unpause(naru__exchange *exchange);
 /* Give back what the request holds. */
@@ -100,8 +102,8 @@ void naru__exchange_ask(naru__exchange *exchange);
 
 /* ---- closing.c ---------------------------------------------------------------------------------------------- */
 
-/* Answer with `status` in the library's own name, `text` as the body, and log it. close: no request follows. If even that
- * finds no memory the connection ends. */
+/* Answer with `status` in the library's own name, `text` as the body, and log it. close: no request follows. If even
+ * that finds no memory the connection ends. */
 void naru__exchange_refuse(naru__exchange *exchange, int status, const char *text, bool close);
 /* Send what is queued, end our side, and wait for the peer's. */
 void naru__exchange_close(naru__exchange *exchange);

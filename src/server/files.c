@@ -1,5 +1,5 @@
-/* Static files: from a path below a route to an open file, a redirect, or 404. What is no regular file, begins with a dot or
- * lies outside does not exist. Reading local files may block for as long as the disk takes.
+/* Static files: from a path below a route to an open file, a redirect, or 404. What is no regular file, begins with a
+ * dot or lies outside does not exist. Reading local files may block for as long as the disk takes.
  *
  * Not for: ranges and conditions (select.c). */
 #include "server/files.h"
@@ -25,10 +25,13 @@ static naru_status not_found(naru__exchange *exchange)
 static naru_status respond_opened(naru__exchange *exchange, int fd, const struct stat *file, naru_span name)
 {
     char etag[64];
-    unsigned long long changed = (unsigned long long)file->st_mtim.tv_sec * 1000000000u +
-                                 (unsigned long long)file->st_mtim.tv_nsec;
+    unsigned long long changed =
+        (unsigned long long)file->st_mtim.tv_sec * 1000000000u + (unsigned long long)file->st_mtim.tv_nsec;
     (void)snprintf(etag, sizeof etag, "\"%llx-%llx\"", (unsigned long long)file->st_size, changed);
-    naru__content content = {.fd = fd, .bytes = (uint64_t)file->st_size, .type = naru__mime_of(name), .etag = etag,
+    naru__content content = {.fd = fd,
+                             .bytes = (uint64_t)file->st_size,
+                             .type = naru__mime_of(name),
+                             .etag = etag,
                              .modified_s = file->st_mtim.tv_sec};
     return naru__content_respond(exchange, &content);
 }

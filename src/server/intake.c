@@ -13,9 +13,6 @@ void naru__exchange_ask(naru__exchange *exchange)
     exchange->calling = true;
     request->route->on_request(request, request->route->user);
     exchange->calling = false;
-    if (exchange->phase == NARU__EXCHANGE_ASKED && exchange->server->stopping) {
-        naru__exchange_stop(exchange);
-    }
 }
 
 static bool body_expected(const naru_http_head *head)
@@ -55,15 +52,16 @@ static void begin_body(naru__exchange *exchange, const naru_input *in)
     naru_status status = naru_http_body_start(&exchange->body, head, true, exchange->server->options.body_bytes_max);
     if (status < 0) {
         naru__exchange_refuse(exchange, status == NARU_ERR_TOO_BIG ? 413 : 400,
-                              status == NARU_ERR_TOO_BIG ? "the body is too big" : "the body's length is not clear", true);
+                              status == NARU_ERR_TOO_BIG ? "the body is too big" : "the body's length is not clear",
+                              true);
         return;
     }
     exchange->phase = NARU__EXCHANGE_BODY;
     expect(exchange, in);
 }
 
-/* An upgrade that no route takes may be answered plainly (9110 7.8), but bytes behind it may be frames: nothing that follows is
- * read as HTTP. A body that nobody wants ends the connection too. */
+/* An upgrade that no route takes may be answered plainly (9110 7.8), but bytes behind it may be frames: nothing that
+ * follows is read as HTTP. A body that nobody wants ends the connection too. */
 static void route(naru__exchange *exchange, const naru_input *in)
 {
     naru_request *request = &exchange->request;
@@ -193,7 +191,8 @@ static bool read_body(naru__exchange *exchange, naru_input *in)
         return true;
     }
     bool big = status == NARU_ERR_TOO_BIG;
-    naru__exchange_refuse(exchange, big ? 413 : 400, big ? "the body is too big" : "the body's chunks are broken", true);
+    naru__exchange_refuse(exchange, big ? 413 : 400, big ? "the body is too big" : "the body's chunks are broken",
+                          true);
     return false;
 }
 
@@ -211,4 +210,7 @@ void naru__exchange_read(naru__exchange *exchange, naru_input *in)
         }
     }
     exchange->taking = false;
+    if (exchange->server->stopping) {
+        naru__exchange_stop(exchange); /* it may have been stopped in a callback that was skipped then */
+    }
 }

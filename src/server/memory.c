@@ -12,8 +12,12 @@ static void on_memory(naru_request *request, void *user)
     if (!naru__content_method(exchange, &status)) {
         return;
     }
-    naru__content content = {.fd = -1, .data = route->body.data, .bytes = route->body.size, .etag = route->etag,
-                             .type = (const char *)route->text.data, .modified_s = -1};
+    naru__content content = {.fd = -1,
+                             .data = route->body.data,
+                             .bytes = route->body.size,
+                             .etag = route->etag,
+                             .type = (const char *)route->text.data,
+                             .modified_s = -1};
     if (naru__content_respond(exchange, &content) < 0 && exchange->phase == NARU__EXCHANGE_ASKED) {
         naru__exchange_refuse(exchange, 503, "no memory for an answer", true);
     }
@@ -32,8 +36,8 @@ naru_status naru_server_route_memory(naru_server *server, const char *path, cons
     }
     uint8_t digest[20];
     naru__sha1(body, digest);
-    (void)snprintf(route->etag, sizeof route->etag, "\"%02x%02x%02x%02x%02x%02x%02x%02x\"", digest[0], digest[1], digest[2],
-                   digest[3], digest[4], digest[5], digest[6], digest[7]);
+    (void)snprintf(route->etag, sizeof route->etag, "\"%02x%02x%02x%02x%02x%02x%02x%02x\"", digest[0], digest[1],
+                   digest[2], digest[3], digest[4], digest[5], digest[6], digest[7]);
     route->body = body;
     route->on_request = on_memory;
     route->user = route;

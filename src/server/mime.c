@@ -1,4 +1,5 @@
-/* A file's media type by its name's ending. Text is said to be UTF-8. Source: the IANA registry, RFC 9239, WHATWG MIME Sniffing. */
+/* A file's media type by its name's ending. Text is said to be UTF-8. Source: the IANA registry, RFC 9239, WHATWG MIME
+ * Sniffing. */
 #include "server/mime.h"
 
 #include "base/ascii.h"

@@ -1,5 +1,5 @@
-/* May the page that asks for a WebSocket have one? Origin's forms other than scheme://host[:port] ("null", with a user, with
- * a path) are nobody's host. Source: RFC 6455 10.2, RFC 6454 7. */
+/* May the page that asks for a WebSocket have one? Origin's forms other than scheme://host[:port] ("null", with a user,
+ * with a path) are nobody's host. Source: RFC 6455 10.2, RFC 6454 7. */
 #include "server/origin.h"
 
 #include "base/ascii.h"
@@ -86,8 +86,8 @@ static bool same_host(naru_span origin, const naru_http_head *head)
     uint32_t port = take_prefix(&origin, "https://") ? 443 : take_prefix(&origin, "http://") ? 80 : 0;
     authority page, here;
     naru_span host;
-    return port > 0 && authority_read(origin, port, &page) && host_of(head, &host) && authority_read(host, port, &here) &&
-           page.port == here.port && naru_span_equal_nocase(page.host, here.host);
+    return port > 0 && authority_read(origin, port, &page) && host_of(head, &host) &&
+           authority_read(host, port, &here) && page.port == here.port && naru_span_equal_nocase(page.host, here.host);
 }
 
 static bool listed(naru_span origin, const naru_server_options *options)

@@ -1,4 +1,5 @@
-/* From the path that was sent to the one path that access rules, routes and files all look at. Source: RFC 3986 5.2.4. */
+/* From the path that was sent to the one path that access rules, routes and files all look at. Source: RFC 3986 5.2.4.
+ */
 #ifndef NARU_SERVER_PATH_H
 #define NARU_SERVER_PATH_H
 

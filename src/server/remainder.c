@@ -1,5 +1,5 @@
-/* The rest of an answer that is too long for the queue. At most NARU__OUT_HIGH_BYTES and one piece of it are in memory. A fast
- * reader of a huge file leaves the others their turn: a drain comes once a turn of the loop. */
+/* The rest of an answer that is too long for the queue. At most NARU__OUT_HIGH_BYTES and one piece of it are in memory.
+ * A fast reader of a huge file leaves the others their turn: a drain comes once a turn of the loop. */
 #include "server/remainder.h"
 
 #include "base/buf.h"
@@ -71,7 +71,7 @@ static void helping(naru__remainder *remainder)
 }
 
 naru_status naru__remainder_new(naru__exchange *exchange, int fd, const uint8_t *data, uint64_t offset, uint64_t size,
-                             naru__remainder **remainder_out)
+                                naru__remainder **remainder_out)
 {
     const naru_allocator *allocator = exchange->server->allocator;
     naru__remainder *remainder = naru__alloc_zero(allocator, sizeof *remainder);

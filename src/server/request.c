@@ -1,4 +1,5 @@
-/* The request as the application sees it, and its plain answers. Accepting an upgrade is in upgrade.c, files in files.c. */
+/* The request as the application sees it, and its plain answers. Accepting an upgrade is in upgrade.c, files in
+ * files.c. */
 #include "server/exchange.h"
 
 #include "base/ascii.h"
@@ -48,8 +49,8 @@ void naru_request_on_cancel(naru_request *request, void (*on_cancel)(void *user)
 
 static bool ours(naru_span name)
 {
-    static const char *const names[] = {"Content-Length", "Content-Type", "Transfer-Encoding", "Connection",
-                                        "Keep-Alive",     "Upgrade",      "Date",              NULL};
+    static const char *const names[] = {
+        "Content-Length", "Content-Type", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "Date", NULL};
     static const char start[] = "Sec-WebSocket-";
     for (size_t i = 0; names[i]; i++) {
         if (naru_span_equal_nocase(name, naru_span_of(names[i]))) {

@@ -11,7 +11,8 @@ typedef struct naru__answer {
     uint64_t body_bytes;
 } naru__answer;
 
-/* Append the head of the answer to the stream's queue. errors NARU_ERR_MEMORY, NARU_ERR_ARGUMENT: nothing was appended. */
+/* Append the head of the answer to the stream's queue. errors NARU_ERR_MEMORY, NARU_ERR_ARGUMENT: nothing was appended.
+ */
 NARU_MUST_USE naru_status naru__respond_head(naru__exchange *exchange, const naru__answer *answer);
 /* Head and body; the body stays out where HTTP has none (HEAD, 204, 304). */
 NARU_MUST_USE naru_status naru__respond_body(naru__exchange *exchange, int status, const char *type, naru_span body);

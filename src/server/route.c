@@ -35,7 +35,8 @@ static naru__route *route_new(naru_server *server, naru_span path, naru_span tex
     return route;
 }
 
-naru_status naru__route_add(naru_server *server, const char *path, const char *text, bool upgrades, naru__route **route_out)
+naru_status naru__route_add(naru_server *server, const char *path, const char *text, bool upgrades,
+                            naru__route **route_out)
 {
     naru_span span = naru_span_of(path);
     if (!path_valid(span)) {
@@ -46,7 +47,8 @@ naru_status naru__route_add(naru_server *server, const char *path, const char *t
         return NARU_ERR_MEMORY;
     }
     for (naru__route *old = server->routes; old; old = old->next) {
-        bool same = old->upgrades == upgrades && old->prefix == route->prefix && naru_span_equal(old->path, route->path);
+        bool same =
+            old->upgrades == upgrades && old->prefix == route->prefix && naru_span_equal(old->path, route->path);
         old->replaced = old->replaced || same;
     }
     route->upgrades = upgrades;

@@ -4,7 +4,8 @@
 
 #include "server/server.h"
 
-/* What a path does. It lives as long as the server, also when another took its place: connections borrow its handler. */
+/* What a path does. It lives as long as the server, also when another took its place: connections borrow its handler.
+ */
 struct naru__route {
     naru__route *next;
     size_t bytes; /* of this block */
@@ -15,10 +16,10 @@ struct naru__route {
     void (*on_request)(naru_request *request, void *user);
     void *user;
     naru_ws_route ws;
-    naru_span path;      /* without the star */
-    naru_span text;      /* files: the directory; memory: the content type; NUL-terminated */
-    naru_span body;      /* memory */
-    char etag[20];       /* memory: quoted */
+    naru_span path; /* without the star */
+    naru_span text; /* files: the directory; memory: the content type; NUL-terminated */
+    naru_span body; /* memory */
+    char etag[20];  /* memory: quoted */
 };
 
 /* A route for `path` with a copy of `text`, found from now on instead of an older one of the same path and kind.

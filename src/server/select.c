@@ -4,7 +4,8 @@
 
 #include "base/ascii.h"
 
-/* Does an If-Match or If-None-Match field name this tag? Ours is strong, so a weak one matches only where `weak` may. */
+/* Does an If-Match or If-None-Match field name this tag? Ours is strong, so a weak one matches only where `weak` may.
+ */
 static bool names_etag(const naru_http_head *head, const char *field, const char *etag, bool weak)
 {
     for (size_t i = 0; i < naru_http_head_count(head); i++) {

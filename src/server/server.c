@@ -99,9 +99,6 @@ static void on_gone(naru_conn *conn, const naru_close_info *info)
 {
     naru_server *server = conn->owner;
     (void)info;
-    for (naru__walk *walk = server->walk; walk; walk = walk->outer) {
-        walk->next = walk->next == conn ? conn->next : walk->next;
-    }
     *conn->link = conn->next;
     if (conn->next) {
         conn->next->link = conn->link;
@@ -111,18 +108,14 @@ static void on_gone(naru_conn *conn, const naru_close_info *info)
 
 const naru__conn_owner naru__server_conn_owner = {.on_gone = on_gone};
 
+/* None of them goes while this runs: what a callback ends is gone through by the loop, later. */
 void naru_server_each(naru_server *server, void (*each)(naru_conn *conn, void *user), void *user)
 {
-    naru__walk walk = {server->walk, server->conns};
-    server->walk = &walk;
-    while (walk.next) {
-        naru_conn *conn = walk.next;
-        walk.next = conn->next;
+    for (naru_conn *conn = server->conns; conn; conn = conn->next) {
         if (naru_conn_state(conn) == NARU_WS_OPEN) {
             each(conn, user);
         }
     }
-    server->walk = walk.outer;
 }
 
 /* ---- the time of day ----------------------------------------------------------------------------------------- */

@@ -18,12 +18,6 @@ typedef struct naru__listening {
     naru_tls *tls; /* NULL: plain */
 } naru__listening;
 
-/* Where a walk over the WebSockets stands, so that one that goes away takes no walk with it. */
-typedef struct naru__walk {
-    struct naru__walk *outer;
-    naru_conn *next;
-} naru__walk;
-
 struct naru_server {
     naru_loop *loop;
     const naru_allocator *allocator;
@@ -33,9 +27,8 @@ struct naru_server {
     naru__route *routes;
     naru__exchange *exchanges; /* connections that speak HTTP */
     naru_conn *conns;          /* those that are WebSockets */
-    naru__walk *walk;
-    size_t connections; /* both kinds */
-    bool full;          /* the listeners are paused: connections_max */
+    size_t connections;        /* both kinds */
+    bool full;                 /* the listeners are paused: connections_max */
     bool stopping;
     bool freeing;
     uint64_t stop_at_ms;

@@ -45,7 +45,8 @@ void naru__server_end_all(naru_server *server)
 static void on_deadline(naru__loop_timer *timer)
 {
     naru_server *server = (naru_server *)((char *)timer - offsetof(naru_server, stop_timer));
-    naru__log(server->loop, NARU_LOG_WARN, "stop: %zu connections are left at the deadline, ended", server->connections);
+    naru__log(server->loop, NARU_LOG_WARN, "stop: %zu connections are left at the deadline, ended",
+              server->connections);
     naru__server_end_all(server);
 }
 

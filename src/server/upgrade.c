@@ -1,5 +1,5 @@
-/* From a request to a WebSocket: the checks, the application's decision, the 101, and the hand-over of the stream, after
- * which nothing of HTTP is left. Source: RFC 6455 4.2. */
+/* From a request to a WebSocket: the checks, the application's decision, the 101, and the hand-over of the stream,
+ * after which nothing of HTTP is left. Source: RFC 6455 4.2. */
 #include "server/exchange.h"
 
 #include "base/buf.h"
@@ -70,8 +70,8 @@ static bool make_conn(naru__exchange *exchange, naru_span protocol, const naru_c
     naru__stream *stream = exchange->stream;
     naru_server *server = exchange->server;
     const naru__stream_handler *own = stream->handler;
-    exchange->conn = naru__conn_new(stream, NARU_WS_SERVER, &server->options.conn, &exchange->request.ws.deflate, protocol,
-                                    handler, user, &naru__server_conn_owner, server);
+    exchange->conn = naru__conn_new(stream, NARU_WS_SERVER, &server->options.conn, &exchange->request.ws.deflate,
+                                    protocol, handler, user, &naru__server_conn_owner, server);
     exchange->conn_handler = stream->handler;
     stream->handler = own;
     stream->owner = exchange;

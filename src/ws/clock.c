@@ -1,5 +1,5 @@
-/* Time: when something is due, and doing it. Deadlines are worked out from when things happened, so that a message costs
- * no timer. Not for: waiting; the caller has the clock. Source: RFC 6455 5.5.2, 7.1.1. */
+/* Time: when something is due, and doing it. Deadlines are worked out from when things happened, so that a
+ * message costs no timer. Not for: waiting; the caller has the clock. Source: RFC 6455 5.5.2, 7.1.1. */
 #include <string.h>
 
 #include "base/ascii.h"
@@ -79,7 +79,8 @@ static naru_status send_ping(naru_ws *ws, const naru_ws_turn *turn)
     return status;
 }
 
-/* The compressor's memory goes whole: a fresh one refers to nothing the peer has forgotten. The inflater keeps its window. */
+/* The compressor's memory goes whole: a fresh one refers to nothing the peer has forgotten. The inflater
+ * keeps its window. */
 static void release(naru_ws *ws, uint64_t now_ms)
 {
     naru__ws_cold *cold = ws->cold;
@@ -107,8 +108,7 @@ naru_status naru_ws_tick(naru_ws *ws, const naru_ws_turn *turn)
 {
     static const naru__ws_rule slow = {NARU_ERR_TIMEOUT, 1008, "naru message_timeout_ms",
                                        "A message took longer than allowed."};
-    static const naru__ws_rule dead = {NARU_ERR_TIMEOUT, 1006, "naru pong_timeout_ms",
-                                       "Nothing came after our ping."};
+    static const naru__ws_rule dead = {NARU_ERR_TIMEOUT, 1006, "naru pong_timeout_ms", "Nothing came after our ping."};
     if (ws->state != NARU_WS_OPEN) {
         return tick_closing(ws, turn);
     }

@@ -1,6 +1,7 @@
-/* Compressed data frames become messages: inflated in small steps, each checked against the limit before the next.
- * A fault found in inflated bytes is placed at the payload of the frame that held it, however the bytes came in.
- * Not for: zlib (deflate.c), heads (receive.c). Source: RFC 7692 6.2, 7.2.2; RFC 6455 8.1. */
+/* Compressed data frames become messages: inflated in small steps, each checked against the limit before
+ * the next. A fault found in inflated bytes is placed at the payload of the frame that held it, however
+ * the bytes came in. Not for: zlib (deflate.c), heads (receive.c). Source: RFC 7692 6.2, 7.2.2; RFC 6455
+ * 8.1. */
 #include "compressed.h"
 
 #include "base/mask.h"
@@ -41,12 +42,13 @@ static naru_status fail_in_frame(naru_ws *ws, const naru__ws_rule *rule, const n
 
 static naru_status fail_inflate(naru_ws *ws, naru_status status, const naru_ws_turn *turn)
 {
-    static const naru__ws_rule garbage = {NARU_ERR_DEFLATE, 1007, "7692 7.2.2", "A compressed message does not inflate."};
+    static const naru__ws_rule garbage = {NARU_ERR_DEFLATE, 1007, "7692 7.2.2",
+                                          "A compressed message does not inflate."};
     return status == NARU_ERR_MEMORY ? naru__ws_fail_memory(ws, turn) : fail_in_frame(ws, &garbage, turn);
 }
 
-/* What came out last: is it allowed? The text up to the limit is judged before the limit, as if the bytes had come one by
- * one, so that the same message fails the same way however it is cut. */
+/* What came out last: is it allowed? The text up to the limit is judged before the limit, as if the bytes
+ * had come one by one, so that the same message fails the same way however it is cut. */
 static naru_status check_output(naru_ws *ws, naru_span output, const naru_ws_turn *turn)
 {
     static const naru__ws_rule big = {NARU_ERR_TOO_BIG, 1009, "naru message_bytes_max",
@@ -84,8 +86,8 @@ static naru_status step(naru_ws *ws, naru_input *source, const naru_ws_turn *tur
     return status == NARU_OK ? NARU_OK : fail_inflate(ws, status, turn);
 }
 
-/* Inflate from what is there of the payload. What the inflater leaves of an unmasked slice is masked again, so that the
- * input stays as the peer sent it. */
+/* Inflate from what is there of the payload. What the inflater leaves of an unmasked slice is masked
+ * again, so that the input stays as the peer sent it. */
 static naru_status step_payload(naru_ws *ws, naru_input *in, const naru_ws_turn *turn)
 {
     size_t size = in->size < ws->frame_left ? in->size : (size_t)ws->frame_left;
@@ -144,7 +146,8 @@ static naru_status end_message(naru_ws *ws, const naru_ws_turn *turn)
     return NARU_OK;
 }
 
-/* Inflate until the frame is done or the input is used up; in CHUNKS until anything came out. NARU_OK: the frame is done. */
+/* Inflate until the frame is done or the input is used up; in CHUNKS until anything came out. NARU_OK: the
+ * frame is done. */
 static naru_status run(naru_ws *ws, naru_input *in, const naru_ws_turn *turn)
 {
     naru__ws_cold *cold = ws->cold;

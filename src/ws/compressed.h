@@ -9,8 +9,8 @@ NARU_MUST_USE naru_status naru__ws_compressed_frame(naru_ws *ws, uint64_t payloa
 /* As naru__ws_message_take. */
 NARU_MUST_USE naru_status naru__ws_compressed_take(naru_ws *ws, naru_input *in, const naru_ws_turn *turn,
                                                    naru_ws_event *event_out);
-/* Most bytes that a compressed message may have on the wire. A message can be made of blocks that hold nothing, so the
- * limit on what comes out of it does not bound what goes in. */
+/* Most bytes that a compressed message may have on the wire. A message can be made of blocks that hold
+ * nothing, so the limit on what comes out of it does not bound what goes in. */
 uint64_t naru__ws_wire_bytes_max(const naru_ws_options *options);
 
 #endif

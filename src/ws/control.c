@@ -1,5 +1,5 @@
-/* Control frames, both ways: pings and their answers, the closing handshake, and the rate that a peer may keep up.
- * Not for: timers (clock.c), heads (frame.c, receive.c). Source: RFC 6455 5.5, 7.1, 7.4. */
+/* Control frames, both ways: pings and their answers, the closing handshake, and the rate that a peer may
+ * keep up. Not for: timers (clock.c), heads (frame.c, receive.c). Source: RFC 6455 5.5, 7.1, 7.4. */
 #include "control.h"
 
 #include <string.h>
@@ -36,7 +36,7 @@ naru_status naru__ws_close_append(naru_ws *ws, uint16_t code, naru_span reason, 
     return append(ws, NARU__WS_CLOSE, (naru_span){payload, size}, turn);
 }
 
-/* ---- what we start ------------------------------------------------------------------------------------------ */
+/* ---- what we start ------------------------------------------------------------------------------------- */
 
 naru_status naru_ws_close(naru_ws *ws, uint16_t code, naru_span reason, const naru_ws_turn *turn)
 {
@@ -101,7 +101,7 @@ naru_status naru_ws_pong(naru_ws *ws, naru_span data, const naru_ws_turn *turn)
     return send_small(ws, NARU__WS_PONG, data, turn);
 }
 
-/* ---- what the peer sends ------------------------------------------------------------------------------------ */
+/* ---- what the peer sends ------------------------------------------------------------------------------- */
 
 static bool within_rate(naru_ws *ws, uint64_t now_ms)
 {
@@ -124,8 +124,7 @@ static bool within_rate(naru_ws *ws, uint64_t now_ms)
 static naru_status take_ping(naru_ws *ws, naru_span payload, const naru_ws_turn *turn, naru_ws_event *event)
 {
     /* 6455 5.5.3: the same bytes. Behind our own Close nothing more is said. */
-    if (!ws->options->manual_pong && ws->state == NARU_WS_OPEN &&
-        append(ws, NARU__WS_PONG, payload, turn) != NARU_OK) {
+    if (!ws->options->manual_pong && ws->state == NARU_WS_OPEN && append(ws, NARU__WS_PONG, payload, turn) != NARU_OK) {
         return naru__ws_fail_memory(ws, turn);
     }
     event->type = NARU_WS_EVENT_PING;

@@ -1,5 +1,5 @@
-/* The only file that touches zlib. Its memory comes from the session's allocator, its state is given back while idle.
- * Not for: what is compressed (send.c), limits (compressed.c), parameters (extension.c).
+/* The only file that touches zlib. Its memory comes from the session's allocator, its state is given back
+ * while idle. Not for: what is compressed (send.c), limits (compressed.c), parameters (extension.c).
  * Source: RFC 1951, RFC 7692 7.2, zlib.h. */
 #include "deflate.h"
 
@@ -27,7 +27,7 @@ struct naru__ws_inflater {
     bool ended; /* a final block went by, and nothing came since */
 };
 
-/* ---- zlib's memory ------------------------------------------------------------------------------------------ */
+/* ---- zlib's memory ------------------------------------------------------------------------------------- */
 
 /* zlib does not say how big the block was that it gives back, so its size stands in front. */
 typedef union block {
@@ -64,7 +64,7 @@ static void bind(z_stream *z, const naru_allocator *allocator)
     memcpy(&z->opaque, &allocator, sizeof allocator); /* zlib hands it back to take and give, which do not change it */
 }
 
-/* ---- out ---------------------------------------------------------------------------------------------------- */
+/* ---- out ----------------------------------------------------------------------------------------------- */
 
 naru__ws_deflater *naru__ws_deflater_new(const naru_allocator *allocator, unsigned bits, unsigned level,
                                          unsigned memory_level)
@@ -131,7 +131,7 @@ naru_status naru__ws_deflater_append(naru__ws_deflater *deflater, naru_span data
     return NARU_OK;
 }
 
-/* ---- in ----------------------------------------------------------------------------------------------------- */
+/* ---- in ------------------------------------------------------------------------------------------------ */
 
 /* zlib's inflate reads an 8-bit window with one of 9. */
 static bool wake(naru__ws_inflater *inflater)
@@ -226,8 +226,8 @@ naru_status naru__ws_inflater_run(naru__ws_inflater *inflater, naru_input *in, u
         if (code != Z_OK && code != Z_BUF_ERROR && code != Z_STREAM_END) {
             return code == Z_MEM_ERROR ? NARU_ERR_MEMORY : NARU_ERR_DEFLATE;
         }
-        /* 7692 7.2.3.4: a message may hold final blocks; what follows still refers to the window before, which
-         * inflateReset would forget. */
+        /* 7692 7.2.3.4: a message may hold final blocks; what follows still refers to the window before,
+         * which inflateReset would forget. */
         inflater->ended = code == Z_STREAM_END;
         if (inflater->ended && inflateResetKeep(&inflater->z) != Z_OK) {
             return NARU_ERR_DEFLATE;

@@ -31,10 +31,17 @@ static void spend_mask(naru_entropy *entropy, uint8_t *out)
     entropy->used += MASK_BYTES;
 }
 
+/* Most frames fit the room that is there: then nothing is called for it. */
+static inline uint8_t *room_for(naru_buf *out, size_t bytes)
+{
+    bool fits = out->data && bytes <= out->capacity - out->end;
+    return fits ? out->data + out->end : naru_buf_reserve(out, bytes);
+}
+
 naru_status naru__ws_frame_append(naru_buf *out, uint8_t first, naru_span payload, naru_entropy *entropy)
 {
     size_t head = naru__ws_head_size(payload.size) + (entropy ? MASK_BYTES : 0);
-    uint8_t *to = payload.size <= SIZE_MAX - head ? naru_buf_reserve(out, head + payload.size) : NULL;
+    uint8_t *to = payload.size <= SIZE_MAX - head ? room_for(out, head + payload.size) : NULL;
     if (!to) {
         return NARU_ERR_MEMORY;
     }
@@ -45,7 +52,7 @@ naru_status naru__ws_frame_append(naru_buf *out, uint8_t first, naru_span payloa
     } else if (payload.size > 0) {
         memcpy(to + head, payload.data, payload.size);
     }
-    naru_buf_commit(out, head + payload.size);
+    out->end += head + payload.size;
     return NARU_OK;
 }
 

@@ -4,12 +4,7 @@
 
 #include <naru/ws.h>
 
-enum {
-    NARU__WS_CONTINUATION = 0,
-    NARU__WS_CLOSE = 8,
-    NARU__WS_PING = 9,
-    NARU__WS_PONG = 10
-};
+enum { NARU__WS_CONTINUATION = 0, NARU__WS_CLOSE = 8, NARU__WS_PING = 9, NARU__WS_PONG = 10 };
 enum {
     NARU__WS_FIN = 0x80,
     NARU__WS_RSV1 = 0x40,
@@ -51,12 +46,12 @@ static inline size_t naru__ws_head_size(uint64_t payload_bytes)
 /* Write that head, without the mask's four bytes. Answers its size. */
 size_t naru__ws_head_write(uint8_t *out, uint8_t first, bool masked, uint64_t payload_bytes);
 
-/* Append one frame. entropy NULL: a server's, unmasked; else a client's, and four bytes are spent, which the caller has
- * seen to be there. errors NARU_ERR_MEMORY: out is as before, nothing is spent. */
+/* Append one frame. entropy NULL: a server's, unmasked; else a client's, and four bytes are spent, which
+ * the caller has seen to be there. errors NARU_ERR_MEMORY: out is as before, nothing is spent. */
 NARU_MUST_USE naru_status naru__ws_frame_append(naru_buf *out, uint8_t first, naru_span payload, naru_entropy *entropy);
 
-/* Make a frame of what was appended behind `at`, where `gap` bytes had been left free for the head; a good guess saves a
- * move. entropy as above. errors NARU_ERR_MEMORY: the head needs more than gap. */
+/* Make a frame of what was appended behind `at`, where `gap` bytes had been left free for the head; a good
+ * guess saves a move. entropy as above. errors NARU_ERR_MEMORY: the head needs more than gap. */
 NARU_MUST_USE naru_status naru__ws_frame_close(naru_buf *out, size_t at, size_t gap, uint8_t first,
                                                naru_entropy *entropy);
 

@@ -1,11 +1,12 @@
 /* The answer of the opening handshake: a server writes it or a refusal, a client checks it.
- * Not for: the request (handshake_request.c), redirects. Source: RFC 6455 4.1, 4.2.2; WHATWG WebSockets 3.2. */
+ * Not for: the request (handshake_request.c), redirects. Source: RFC 6455 4.1, 4.2.2; WHATWG WebSockets
+ * 3.2. */
 #include "base/ascii.h"
 #include "base/buf.h"
 #include "extension.h"
 #include "handshake.h"
 
-/* ---- server ------------------------------------------------------------------------------------------------- */
+/* ---- server -------------------------------------------------------------------------------------------- */
 
 static bool asked_for(const naru_ws_request *request, naru_span protocol)
 {
@@ -54,7 +55,8 @@ naru_status naru_ws_response_write(naru_buf *out, const naru_ws_request *request
     return status;
 }
 
-/* 9110 15.5.22: a 426 names what to upgrade to, and 7.8: Upgrade stands in Connection. 6455 4.4: with the version we know. */
+/* 9110 15.5.22: a 426 names what to upgrade to, and 7.8: Upgrade stands in Connection. 6455 4.4: with the
+ * version we know. */
 static naru_status write_refusal_fields(naru_buf *out, uint16_t http_status)
 {
     if (http_status == 405) {
@@ -107,7 +109,7 @@ naru_status naru_ws_refusal_write(naru_buf *out, const naru_fault *fault)
     return status;
 }
 
-/* ---- client ------------------------------------------------------------------------------------------------- */
+/* ---- client -------------------------------------------------------------------------------------------- */
 
 typedef struct mistake {
     const char *rule;
@@ -181,8 +183,8 @@ naru_status naru_ws_response_check(const naru_ws_offer *offer, const naru_http_h
 {
     int http_status = naru_http_head_status(head);
     if (http_status != 101) {
-        *fault_out = (naru_fault){NARU_ERR_REFUSED, 0, (uint16_t)http_status, 0, "6455 4.1",
-                                  "The server did not switch to WebSocket."};
+        *fault_out = (naru_fault){
+            NARU_ERR_REFUSED, 0, (uint16_t)http_status, 0, "6455 4.1", "The server did not switch to WebSocket."};
         return NARU_ERR_REFUSED;
     }
     naru_span protocol = {NULL, 0};

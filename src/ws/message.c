@@ -1,5 +1,6 @@
-/* Data frames become messages: whole, in chunks or by frames. A message that lies whole in the input is never copied.
- * Not for: heads and their limits (receive.c), compressed payload (compressed.c). Source: RFC 6455 5.4, 5.6, 8.1. */
+/* Data frames become messages: whole, in chunks or by frames. A message that lies whole in the input is
+ * never copied. Not for: heads and their limits (receive.c), compressed payload (compressed.c). Source:
+ * RFC 6455 5.4, 5.6, 8.1. */
 #include "message.h"
 
 #include <string.h>
@@ -12,7 +13,7 @@
 
 const naru__ws_rule naru__ws_text_rule = {NARU_ERR_UTF8, 1007, "6455 8.1", "A text message is not UTF-8."};
 
-/* ---- bytes -------------------------------------------------------------------------------------------------- */
+/* ---- bytes --------------------------------------------------------------------------------------------- */
 
 static naru_status set_capacity(naru__ws_bytes *bytes, size_t capacity, const naru_allocator *allocator)
 {
@@ -25,7 +26,8 @@ static naru_status set_capacity(naru__ws_bytes *bytes, size_t capacity, const na
     return NARU_OK;
 }
 
-naru_status naru__ws_bytes_append(naru__ws_bytes *bytes, naru_span piece, uint64_t total, const naru_allocator *allocator)
+naru_status naru__ws_bytes_append(naru__ws_bytes *bytes, naru_span piece, uint64_t total,
+                                  const naru_allocator *allocator)
 {
     if (piece.size == 0) {
         return NARU_OK;
@@ -64,7 +66,7 @@ void naru__ws_bytes_free(naru__ws_bytes *bytes, const naru_allocator *allocator)
     *bytes = (naru__ws_bytes){NULL, 0, 0};
 }
 
-/* ---- plain payload ------------------------------------------------------------------------------------------ */
+/* ---- plain payload ------------------------------------------------------------------------------------- */
 
 /* Unmask in place what is there of the frame's payload and take it off the input. */
 static naru_span take_piece(naru_ws *ws, naru_input *in)
@@ -109,6 +111,16 @@ static naru_status check_text(naru_ws *ws, naru_span piece, bool last, const nar
     return NARU_OK;
 }
 
+naru_status naru__ws_fail_text(naru_ws *ws, naru_span text, const naru_ws_turn *turn)
+{
+    naru__utf8 utf8 = {0};
+    size_t good = 0;
+    if (naru__utf8_feed(&utf8, text, &good)) {
+        good = text.size; /* it breaks off */
+    }
+    return naru__ws_fail(ws, &naru__ws_text_rule, ws->offset - text.size + good, turn);
+}
+
 void naru__ws_message_event(naru_ws *ws, naru_span data, bool last, naru_ws_event *event_out)
 {
     *event_out = (naru_ws_event){
@@ -134,7 +146,8 @@ void naru__ws_message_event_kept(naru_ws *ws, bool last, naru_ws_event *event_ou
     cold->delivered = true;
 }
 
-/* Keep a piece of what is to be delivered whole. The size to come is known once the frame is the message's last. */
+/* Keep a piece of what is to be delivered whole. The size to come is known once the frame is the message's
+ * last. */
 static naru_status keep(naru_ws *ws, naru_span piece)
 {
     naru__ws_cold *cold = naru__ws_warm(ws);

@@ -51,7 +51,8 @@ static bool read_window(const naru__ws_parameter *parameter, bool value_needed, 
     return fresh && read_bits(parameter, bits_out);
 }
 
-/* 7692 7.1: a parameter that is unknown, there twice or has a value it may not have makes the whole invalid. */
+/* 7692 7.1: a parameter that is unknown, there twice or has a value it may not have makes the whole
+ * invalid. */
 static bool read_parameter(const naru__ws_parameter *parameter, bool answer, terms *terms_out)
 {
     if (named(parameter->name, "server_no_context_takeover")) {
@@ -69,7 +70,8 @@ static bool read_parameter(const naru__ws_parameter *parameter, bool answer, ter
     return false;
 }
 
-/* Read a whole member. valid_out: it is permessage-deflate with parameters that may be. errors as the grammar. */
+/* Read a whole member. valid_out: it is permessage-deflate with parameters that may be. errors as the
+ * grammar. */
 static naru_status read_member(naru_span member, bool answer, terms *terms_out, bool *valid_out)
 {
     naru_span name;
@@ -94,7 +96,7 @@ static uint8_t smaller(uint8_t bits, uint8_t most)
     return bits != 0 && bits < most ? bits : most;
 }
 
-/* ---- server ------------------------------------------------------------------------------------------------- */
+/* ---- server -------------------------------------------------------------------------------------------- */
 
 static bool accept_offer(const terms *offer, const naru_ws_deflate_options *options, naru_ws_deflate *deflate_out)
 {
@@ -152,7 +154,7 @@ naru_status naru__ws_deflate_accept(const naru_http_head *head, const naru_ws_de
     return NARU_OK;
 }
 
-/* ---- client ------------------------------------------------------------------------------------------------- */
+/* ---- client -------------------------------------------------------------------------------------------- */
 
 static bool confirm_answer(const terms *answer, const naru_ws_deflate_options *options, naru_ws_deflate *deflate_out)
 {
@@ -214,7 +216,7 @@ naru_status naru__ws_deflate_confirm(const naru_http_head *head, const naru_ws_d
     return NARU_OK;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------ */
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
 static size_t put(char *out, size_t at, const char *text)
 {

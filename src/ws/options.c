@@ -56,7 +56,8 @@ naru_status naru_ws_options_fill(naru_ws_options *options)
 {
     naru_ws_options filled = *options;
     filled.message_bytes_max = filled.message_bytes_max != 0 ? filled.message_bytes_max : MESSAGE_BYTES;
-    filled.frame_bytes_max = filled.frame_bytes_max != 0 ? filled.frame_bytes_max : frame_bytes(filled.message_bytes_max);
+    filled.frame_bytes_max =
+        filled.frame_bytes_max != 0 ? filled.frame_bytes_max : frame_bytes(filled.message_bytes_max);
     fill_u32(&filled.fragments_max, FRAGMENTS);
     fill_u32(&filled.control_rate_max, CONTROL_RATE);
     fill_u32(&filled.message_timeout_ms, MESSAGE_MS);

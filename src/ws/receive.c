@@ -1,6 +1,5 @@
-/* Taking the peer's bytes: heads are read and checked here, payload goes on to message.c and control.c. The common case,
- * a whole small message with nothing under way, is answered in one pass at the end of this file.
- * Not for: sending, time. Source: RFC 6455 5. */
+/* Taking the peer's bytes, whatever they are: heads are read and checked here, payload goes on to
+ * message.c and control.c. Not for: the common case (next.c), sending, time. Source: RFC 6455 5. */
 #include <string.h>
 
 #include "base/mask.h"
@@ -11,7 +10,7 @@
 
 enum { MASK_BYTES = 4 };
 
-/* ---- heads -------------------------------------------------------------------------------------------------- */
+/* ---- heads --------------------------------------------------------------------------------------------- */
 
 static const naru__ws_rule *check_reserved(const naru_ws *ws, uint8_t first)
 {
@@ -34,7 +33,8 @@ static const naru__ws_rule *check_first(const naru_ws *ws, uint8_t first)
 {
     static const naru__ws_rule control_rule = {NARU_ERR_PROTOCOL, 1002, "6455 5.5", "A control frame in fragments."};
     static const naru__ws_rule nothing_rule = {NARU_ERR_PROTOCOL, 1002, "6455 5.4", "A continuation of nothing."};
-    static const naru__ws_rule inside_rule = {NARU_ERR_PROTOCOL, 1002, "6455 5.4", "A message begins inside a message."};
+    static const naru__ws_rule inside_rule = {NARU_ERR_PROTOCOL, 1002, "6455 5.4",
+                                              "A message begins inside a message."};
     static const naru__ws_rule many_rule = {NARU_ERR_TOO_MANY, 1008, "naru fragments_max",
                                             "A message of more fragments than allowed."};
     const naru__ws_rule *reserved = check_reserved(ws, first);
@@ -174,7 +174,7 @@ static naru_status take_head(naru_ws *ws, naru_input *in, const naru_ws_turn *tu
     return begin_frame(ws) == NARU_OK ? NARU_OK : naru__ws_fail_memory(ws, turn);
 }
 
-/* ---- payload ------------------------------------------------------------------------------------------------ */
+/* ---- payload ------------------------------------------------------------------------------------------- */
 
 /* A control frame's payload is at most 125 bytes: it is used where it lies, or gathered in the cold part. */
 static naru_status take_control(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)
@@ -224,8 +224,8 @@ static naru_status advance(naru_ws *ws, naru_input *in, const naru_ws_turn *turn
             }
         }
         bool control = (ws->frame & NARU__WS_CONTROL) != 0;
-        naru_status status = control ? take_control(ws, in, turn, event_out)
-                                     : naru__ws_message_take(ws, in, turn, event_out);
+        naru_status status =
+            control ? take_control(ws, in, turn, event_out) : naru__ws_message_take(ws, in, turn, event_out);
         if (status != NARU_MORE || (ws->flags & NARU__WS_IN_FRAME) != 0) {
             return status;
         }
@@ -249,7 +249,7 @@ static void settle(naru_ws *ws, naru_status status, uint64_t now_ms)
     }
 }
 
-static naru_status next_long(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)
+naru_status naru__ws_receive(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)
 {
     if (ws->state == NARU_WS_FAILED) {
         return ws->fault.status;
@@ -270,62 +270,4 @@ static naru_status next_long(naru_ws *ws, naru_input *in, const naru_ws_turn *tu
         settle(ws, status, turn->now_ms);
     }
     return status;
-}
-
-/* ---- the short way ------------------------------------------------------------------------------------------ */
-
-/* The size of a head of 2 or 4 bytes with the right mask bit whose frame is a whole message; 0: go the long way. */
-static inline size_t short_head(const naru_ws *ws, const naru_input *in, size_t *length_out)
-{
-    if (in->size < 4) {
-        return 0;
-    }
-    const uint8_t *head = in->data;
-    bool server = ws->role == NARU_WS_SERVER;
-    size_t mask = server ? MASK_BYTES : 0;
-    size_t length = head[1] ^ (server ? NARU__WS_MASKED : 0U);
-    bool whole = head[0] == (NARU__WS_FIN | NARU_WS_TEXT) || head[0] == (NARU__WS_FIN | NARU_WS_BINARY);
-    if (!whole || length > NARU__WS_LENGTH_16) {
-        return 0;
-    }
-    size_t size = 2 + mask;
-    if (length == NARU__WS_LENGTH_16) {
-        length = (size_t)head[2] << 8 | head[3];
-        size += 2;
-        if (length < NARU__WS_LENGTH_16) {
-            return 0;
-        }
-    }
-    *length_out = length;
-    return in->size >= size && in->size - size >= length ? size : 0;
-}
-
-naru_status naru_ws_next(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)
-{
-    size_t length = 0;
-    size_t head = ws->flags & NARU__WS_SLOW ? 0 : short_head(ws, in, &length);
-    const naru_ws_options *options = ws->options;
-    if (head == 0 || length > options->message_bytes_max || length > options->frame_bytes_max ||
-        !naru__ws_turn_ready(ws, turn)) {
-        return next_long(ws, in, turn, event_out);
-    }
-    uint8_t *payload = in->data + head;
-    naru_ws_kind kind = (naru_ws_kind)(in->data[0] & NARU__WS_OPCODE);
-    if (ws->role == NARU_WS_SERVER) {
-        naru__mask(payload, payload, length, payload - MASK_BYTES, 0);
-    }
-    in->data += head + length;
-    in->size -= head + length;
-    ws->offset += head + length;
-    ws->heard_ms = turn->now_ms;
-    if (kind == NARU_WS_TEXT && !options->trust_utf8) {
-        naru__utf8 utf8 = {0};
-        size_t good = length;
-        if (!naru__utf8_feed(&utf8, (naru_span){payload, length}, &good) || !naru__utf8_complete(&utf8)) {
-            return naru__ws_fail(ws, &naru__ws_text_rule, ws->offset - length + good, turn);
-        }
-    }
-    *event_out = (naru_ws_event){.type = NARU_WS_EVENT_MESSAGE, .kind = kind, .first = true, .last = true, .rtt_ms = -1,
-                                 .data = {payload, length}};
-    return NARU_OK;
 }

@@ -38,7 +38,8 @@ static naru__ws_deflater *deflater_of(naru_ws *ws)
     return cold ? cold->deflater : NULL;
 }
 
-/* Append what stands for `data` on the wire. 7692 7.2.1: of a message's end, the last four bytes are left out. */
+/* Append what stands for `data` on the wire. 7692 7.2.1: of a message's end, the last four bytes are left
+ * out. */
 static naru_status compress(naru_ws *ws, naru_span data, bool last, const naru_ws_turn *turn)
 {
     if (data.size == 0) {
@@ -57,8 +58,8 @@ static naru_status compress(naru_ws *ws, naru_span data, bool last, const naru_w
     return status;
 }
 
-/* On failure out is as before, and the compressor goes: the peer has not seen what it remembers. A fresh one may follow at
- * any time, since it refers to nothing before itself. */
+/* On failure out is as before, and the compressor goes: the peer has not seen what it remembers. A fresh
+ * one may follow at any time, since it refers to nothing before itself. */
 static naru_status append_compressed(naru_ws *ws, uint8_t first, naru_span data, const naru_ws_turn *turn)
 {
     naru_buf *out = turn->out;

@@ -36,15 +36,16 @@ typedef struct naru__ws_cold {
     uint8_t control[NARU__WS_CONTROL_MAX]; /* of a control frame that came in pieces */
 } naru__ws_cold;
 
-/* Bits of naru_ws.message and naru_ws.sending; the low two are the naru_ws_kind, 0 while none is under way. */
+/* Bits of naru_ws.message and naru_ws.sending; the low two are the naru_ws_kind, 0 while none is under
+ * way. */
 enum { NARU__WS_KIND = 3, NARU__WS_COMPRESSED = 4, NARU__WS_BEGUN = 8 /* its first event is out */ };
 
 /* Bits of naru_ws.flags. */
 enum {
-    NARU__WS_SLOW = 1,      /* something is under way, or it is not open: next must not take its short way */
-    NARU__WS_IN_FRAME = 2,  /* a frame's head is read, its payload not */
-    NARU__WS_TIMED = 4,     /* timer_ms holds when the message under way began */
-    NARU__WS_RTT = 8,       /* the newest ping has no answer yet */
+    NARU__WS_SLOW = 1,        /* something is under way, or it is not open: next must not take its short way */
+    NARU__WS_IN_FRAME = 2,    /* a frame's head is read, its payload not */
+    NARU__WS_TIMED = 4,       /* timer_ms holds when the message under way began */
+    NARU__WS_RTT = 8,         /* the newest ping has no answer yet */
     NARU__WS_CONTROLLED = 16, /* control_ms holds the start of a window */
     NARU__WS_OWN_FRESH = 32,  /* deflate: each message we send stands alone */
     NARU__WS_PEER_FRESH = 64  /* deflate: each message the peer sends stands alone */
@@ -74,7 +75,8 @@ struct naru_ws {
     uint32_t rtt_ms;   /* when our newest ping left; low bits of the clock */
     uint32_t rtt_hash; /* of its payload */
     uint16_t close_code;
-    uint8_t head[NARU__WS_HEAD_MAX]; /* of a frame; while its payload comes, the mask is in front, turned to its place */
+    uint8_t
+        head[NARU__WS_HEAD_MAX]; /* of a frame; while its payload comes, the mask is in front, turned to its place */
     uint8_t head_bytes;
     uint8_t frame; /* first byte of the frame under way */
     uint8_t role;
@@ -90,10 +92,18 @@ void naru__ws_init(naru_ws *ws, naru_ws_role role, const naru_ws_options *option
                    uint64_t now_ms, const naru_allocator *allocator);
 void naru__ws_deinit(naru_ws *ws);
 
-/* As if a byte of the peer had come now: for a connection that is not being read, so that silence is not its fault. */
+/* As if a byte of the peer had come now: for a connection that is not being read, so that silence is not
+ * its fault. */
 void naru__ws_touch(naru_ws *ws, uint64_t now_ms);
 
-/* ---- for ws/ only ------------------------------------------------------------------------------------------- */
+/* Open, nothing under way, no memory to give back: naru_ws_deadline_ms is then a ping, and bytes only move
+ * it away. */
+static inline bool naru__ws_at_rest(const naru_ws *ws)
+{
+    return (ws->flags & NARU__WS_SLOW) == 0 && !ws->cold;
+}
+
+/* ---- for ws/ only -------------------------------------------------------------------------------------- */
 
 /* A way to fail. text fits a Close's reason. */
 typedef struct naru__ws_rule {
@@ -103,8 +113,8 @@ typedef struct naru__ws_rule {
     const char *text;
 } naru__ws_rule;
 
-/* The session fails, with a Close unless one is out already. turn NULL: nothing can be sent; else it is ready. Answers the
- * rule's status. */
+/* The session fails, with a Close unless one is out already. turn NULL: nothing can be sent; else it is
+ * ready. Answers the rule's status. */
 naru_status naru__ws_fail(naru_ws *ws, const naru__ws_rule *rule, uint64_t offset, const naru_ws_turn *turn);
 naru_status naru__ws_fail_memory(naru_ws *ws, const naru_ws_turn *turn);
 /* The only place where the state changes. */

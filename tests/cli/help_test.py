@@ -39,6 +39,22 @@ class Help(unittest.TestCase):
             for line in run('help', command)[1].decode().split('\n'):
                 self.assertLessEqual(len(line), 110, line)
 
+    def test_the_manual_knows_all_that_the_help_knows(self):
+        root = os.path.join(os.path.dirname(GOLDEN), '../..')
+        with open(os.path.join(root, 'docs/man/naru.1'), encoding='ascii') as file:
+            manual = file.read()
+        sections = dict(re.findall(r'(?s)\.Ss naru (\w+)\n(.*?)(?=\n\.S[sh] )', manual))
+        for command in ('connect', 'serve', 'echo'):
+            told = run('help', command)[1].decode()
+            options = re.findall(r'(?m)^  (?:-(\w), |    )--([a-z0-9-]+)', told)
+            self.assertGreater(len(options), 5)
+            for letter, name in options:
+                self.assertRegex(sections[command], rf'(?m)^\.It .*Fl -{name}\b', f'--{name} of {command}')
+                if letter:
+                    self.assertRegex(sections[command], rf'(?m)^\.It .*Fl {letter} , Fl -{name}\b')
+        for status, text in re.findall(r'(?m)^  (\d+) +(.*)$', run('help', 'connect')[1].decode()):
+            self.assertIn(f'.It {status}\n{text}\n', manual)
+
     def test_version(self):
         with open(os.path.join(os.path.dirname(GOLDEN), '../../include/naru/version.h'), encoding='utf-8') as file:
             version = re.search(r'NARU_VERSION "([^"]+)"', file.read()).group(1)

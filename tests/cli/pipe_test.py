@@ -277,8 +277,9 @@ class Peers(unittest.TestCase):
             heads.append(peer)
             peer.serve_echo()
         with Server(script) as server:
-            status, out, err = run('connect', '-H', 'X-One: 1', '-HX-Two:  two words ', '--origin', 'https://example.com',
-                                   '-s', 'one', '-s', 'two', '-v', f'{server.address}/path?query', stdin=b'x\n')
+            status, out, err = run('connect', '-H', 'X-One: 1', '-HX-Two:  two words ', '--origin',
+                                   'https://example.com', '-s', 'one', '-s', 'two', '-v',
+                                   f'{server.address}/path?query', stdin=b'x\n')
         self.assertEqual((status, out), (0, b'x\n'))
         head = heads[0]
         self.assertEqual(head.head.split('\r\n')[0], 'GET /path?query HTTP/1.1')

@@ -59,7 +59,8 @@ class Pages(unittest.TestCase):
             page = file.read()
         self.assertNotRegex(page, r'<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|https?://')
         with open(os.path.join(source, 'chat.js'), encoding='utf-8') as file:
-            self.assertNotRegex(file.read(), r'innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|\.style\b')
+            self.assertNotRegex(file.read(),
+                                r'innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|\.style\b')
 
     def test_a_directory(self):
         with tempfile.TemporaryDirectory() as directory:
@@ -144,6 +145,7 @@ class Endpoints(unittest.TestCase):
                 opcode, data = peer.message()
                 self.assertEqual((opcode, data[:2]), (CLOSE, struct.pack('!H', 1001)))
                 peer.send(CLOSE, data[:2])
+                peer.sock.close()
             self.assertEqual(serve.wait(), 0)
 
     def test_max_message(self):
@@ -186,6 +188,7 @@ class Chat(unittest.TestCase):
         three = self.enter()
         self.assertEqual(three.text(), 'hello 3 guest-3')
         self.assertEqual({three.text(), three.text()}, {'here 1 Sung-min 성민', 'here 2 guest-2'})
+        self.hears(one, 'join 3 guest-3')
         one.close()
         self.assertEqual(one.message()[0], CLOSE)
         self.hears(two, 'join 3 guest-3', 'leave 1')
@@ -200,7 +203,8 @@ class Chat(unittest.TestCase):
         for name in ('x', 'y' * 32, '성' * 32, '⛴' * 32, '😀' * 24):
             one.send(TEXT, 'name ' + name)
             self.hears(one, 'name 1 ' + name)
-        for name in ('', ' x', 'x ', ' ', 'y' * 33, '😀' * 25, 'a\nb', 'a\tb', 'a\u202eb', 'a\u200bb', 'a\x7f', 'a\u0085'):
+        for name in ('', ' x', 'x ', ' ', 'y' * 33, '😀' * 25, 'a\nb', 'a\tb', 'a\u202eb', 'a\u200bb', 'a\x7f',
+                     'a\u0085'):
             one.send(TEXT, 'name ' + name)
             self.hears(one, 'error name a name has 1 to 32 visible characters')
         one.send(TEXT, 'say ' + 'x' * 4000)
@@ -210,9 +214,10 @@ class Chat(unittest.TestCase):
             self.hears(one, 'error text a message has 1 to 4000 bytes of plain text')
 
     def test_who_does_not_speak_the_protocol_is_shown_out(self):
-        for opcode, data, code in ((TEXT, 'shout x', 1008), (TEXT, '', 1008), (TEXT, 'say', 1008), (TEXT, 'Say x', 1008),
-                                   (TEXT, 'ping x', 1008), (TEXT, 'ping ', 1008), (TEXT, 'ping ' + '1' * 21, 1008),
-                                   (TEXT, ' say x', 1008), (BINARY, b'say x', 1003)):
+        for opcode, data, code in ((TEXT, 'shout x', 1008), (TEXT, '', 1008), (TEXT, 'say', 1008),
+                                   (TEXT, 'Say x', 1008), (TEXT, 'ping x', 1008), (TEXT, 'ping ', 1008),
+                                   (TEXT, 'ping ' + '1' * 21, 1008), (TEXT, ' say x', 1008),
+                                   (BINARY, b'say x', 1003)):
             with self.subTest(data):
                 peer = self.enter()
                 self.assertRegex(peer.text(), r'\Ahello ')

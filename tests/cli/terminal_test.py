@@ -126,6 +126,15 @@ class Terminal:
         self.status = os.waitstatus_to_exitcode(status)
         return self.status
 
+    def taken(self):
+        """Wait until naru has read all that was typed."""
+        inside = os.open(f'/proc/{self.pid}/fd/0', os.O_RDONLY | os.O_NOCTTY)
+        deadline = time.monotonic() + DEADLINE
+        while struct.unpack('i', fcntl.ioctl(inside, termios.FIONREAD, bytes(4)))[0] > 0:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        os.close(inside)
+
     def modes(self):
         return termios.tcgetattr(self.fd)
 
@@ -147,7 +156,8 @@ class Person(unittest.TestCase):
 
     def script(self, peer):
         """Keeps what is said, answers pings, and leaves speaking to the test."""
-        self.peer = peer.accept()
+        self.peer = peer
+        peer.accept()
         self.opened.set()
         while True:
             opcode, data = peer.receive()
@@ -225,7 +235,10 @@ class Person(unittest.TestCase):
     def test_an_escape_key_alone_does_not_hold_messages_up(self):
         with Server(self.script) as server, Terminal('connect', server.url, NO_COLOR='1') as terminal:
             terminal.shows(['>'])
-            terminal.type('x\x1b')
+            terminal.type('x')
+            terminal.shows(['> x'])
+            terminal.type('\x1b')
+            terminal.taken()
             self.peer.send(TEXT, 'still here')
             terminal.shows(['< still here', '> x'])
 
@@ -238,7 +251,8 @@ class Person(unittest.TestCase):
             terminal.shows([*(f'< {i:03d}' for i in range(100)), '> typing'])
 
     def test_colours(self):
-        for env, expected in (({}, True), ({'NO_COLOR': '1'}, False), ({'TERM': 'dumb'}, False), ({'NO_COLOR': ''}, True)):
+        for env, expected in (({}, True), ({'NO_COLOR': '1'}, False), ({'TERM': 'dumb'}, False),
+                              ({'NO_COLOR': ''}, True)):
             with self.subTest(env), Server(self.script) as server, Terminal('connect', server.url, **env) as terminal:
                 terminal.shows(['>'])
                 self.peer.send(TEXT, 'colourful')
@@ -289,6 +303,27 @@ class Person(unittest.TestCase):
             terminal.shows(['>'])
             terminal.type('\x03')
             self.assertEqual(terminal.end(), 0)
+
+    def test_stopped_and_continued(self):
+        """While naru is stopped, a shell makes the terminal its own; then naru takes it again, with the line."""
+        with Server(self.script) as server, Terminal('connect', server.url, NO_COLOR='1') as terminal:
+            terminal.shows(['>'])
+            terminal.type('half')
+            terminal.shows(['> half'])
+            raw = terminal.modes()
+            self.assertFalse(raw[3] & termios.ICANON)
+            os.kill(terminal.pid, signal.SIGSTOP)
+            os.waitpid(terminal.pid, os.WUNTRACED)
+            cooked = terminal.modes()
+            cooked[3] |= termios.ICANON | termios.ECHO
+            termios.tcsetattr(terminal.fd, termios.TCSANOW, cooked)
+            os.kill(terminal.pid, signal.SIGCONT)
+            deadline = time.monotonic() + DEADLINE
+            while terminal.modes()[3] & termios.ICANON:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.005)
+            terminal.type(' done\r')
+            self.wait_for((TEXT, b'half done'))
 
     def test_the_terminal_is_given_back(self):
         """A shell that starts naru finds its terminal as it was, however the end came."""

@@ -13,11 +13,12 @@ A case file has one step a line:
     await CODE                     wait until the other side closes with that code
 """
 MIB = 1 << 20
+KINDS = ("text", "binary")
 SIZES = (0, 1, 125, 126, 127, 65535, 65536, 16 * MIB)
 
 
 def _echoes():
-    for kind in ("text", "binary"):
+    for kind in KINDS:
         for size in SIZES:
             yield f"{kind}-{size}", [f"echo {kind} {size}", "close 1000"]
 
@@ -34,8 +35,8 @@ def _closes():
 def plain(chosen):
     """The whole list, for a connection without compression."""
     yield from _echoes()
-    yield "sequence", [f"echo {kind} {size}" for size in (0, 65536, 1, 65535, 126, 125) for kind in ("text", "binary")] + ["close 1000"]
-    for kind in ("text", "binary"):
+    yield "sequence", [f"echo {kind} {size}" for size in (0, 65536, 1, 65535, 126, 125) for kind in KINDS] + ["close 1000"]
+    for kind in KINDS:
         yield f"fragments-{kind}", [f"fragments {kind} 1,0,125,126,0,65536,65535,7,0", "close 1000"]
         yield f"fragments-{kind}-many", [f"fragments {kind} " + ",".join(["3"] * 500), "close 1000"]
     yield "fragments-ping", ["fragments text 10,20,30,40 ping", "echo text 5", "close 1000"]
@@ -60,7 +61,8 @@ def tls():
 def deflate():
     """What compression can change: its state from message to message, empty and fragmented messages, the threshold."""
     yield "deflate-empty", ["echo text 0", "echo text 5", "echo binary 0", "close 1000"]
-    yield "deflate-sizes", [f"echo {kind} {size}" for size in (1, 63, 64, 125, 126, 65535, 65536) for kind in ("text", "binary")] + ["close 1000"]
+    sizes = (1, 63, 64, 125, 126, 65535, 65536)
+    yield "deflate-sizes", [f"echo {kind} {size}" for size in sizes for kind in KINDS] + ["close 1000"]
     yield "deflate-again", ["echo text 2000"] * 20 + ["close 1000"]
     yield "deflate-16-MiB", [f"echo binary {16 * MIB}", "echo text 65536", "close 1000"]
     yield "deflate-fragments", ["fragments text 1,125,70000,10 ping", "echo text 100", "close 1000"]

@@ -3,8 +3,8 @@
  *   lws_peer server --cases FILE [--tls CERT KEY] [--deflate MODE]
  *   lws_peer client URL --cases FILE [--ca FILE] [--deflate MODE]
  *
- * Its rules: one lws_write for each WRITEABLE callback, LWS_PRE bytes of room before the payload, a received message comes
- * in pieces. It does not tell the code of a Close that answers our own, so that only the end is checked there. */
+ * Its rules: one lws_write for each WRITEABLE callback, LWS_PRE bytes of room before the payload, a received message
+ * comes in pieces. It does not tell the code of a Close that answers our own: only the end is checked there. */
 #include <libwebsockets.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -38,9 +38,9 @@ typedef struct test {
 typedef struct session {
     const test *test;
     int step;
-    int sent;       /* messages, or fragments, of this step */
-    int received;   /* messages of this step */
-    bool ping_due;  /* between two fragments */
+    int sent;      /* messages, or fragments, of this step */
+    int received;  /* messages of this step */
+    bool ping_due; /* between two fragments */
     int pongs_due;
     bool over;
     uint8_t ping[PONG_BYTES_MAX];
@@ -81,7 +81,8 @@ static size_t sum_parts(step *step, char *sizes)
 {
     size_t sum = 0;
     char *save = NULL;
-    for (char *word = strtok_r(sizes, ",", &save); word && step->parts_count < PARTS_MAX; word = strtok_r(NULL, ",", &save)) {
+    for (char *word = strtok_r(sizes, ",", &save); word && step->parts_count < PARTS_MAX;
+         word = strtok_r(NULL, ",", &save)) {
         step->parts[step->parts_count] = strtoul(word, NULL, 10);
         sum += step->parts[step->parts_count++];
     }
@@ -176,8 +177,8 @@ static void prepare_message(session *session)
     session->out_bytes = bytes;
     session->out_text = step->text;
     if (step->verb == HELLO) {
-        session->out_bytes = (size_t)snprintf((char *)session->out + LWS_PRE, bytes, "hello. This is message number #%d",
-                                              session->received + 1);
+        session->out_bytes = (size_t)snprintf((char *)session->out + LWS_PRE, bytes,
+                                              "hello. This is message number #%d", session->received + 1);
     } else {
         fill(session->out + LWS_PRE, bytes, step->text);
     }
@@ -265,7 +266,8 @@ static int write_next(session *session, struct lws *wsi)
         good = write_fragment(session, wsi);
     } else if (step->verb == HELLO || (step->verb == ECHO && session->sent < step->count)) {
         session->sent++;
-        good = write_copy(wsi, session->out + LWS_PRE, session->out_bytes, step->text ? LWS_WRITE_TEXT : LWS_WRITE_BINARY);
+        good =
+            write_copy(wsi, session->out + LWS_PRE, session->out_bytes, step->text ? LWS_WRITE_TEXT : LWS_WRITE_BINARY);
         if (step->verb == ECHO && session->sent < step->count) {
             lws_callback_on_writable(wsi);
         }

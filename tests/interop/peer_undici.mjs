@@ -13,7 +13,8 @@ function adapt(ws, pingOf) {
         ? { type: 'text', data: Buffer.from(data) }
         : { type: 'binary', data: Buffer.from(data) },
     );
-  ws.onclose = ({ code, reason, wasClean }) => inbox.put({ type: 'close', code: wasClean ? code : `unclean ${code}`, reason });
+  ws.onclose = ({ code, reason, wasClean }) =>
+    inbox.put({ type: 'close', code: wasClean ? code : `unclean ${code}`, reason });
   return {
     inbox,
     ping: pingOf && ((data) => pingOf(ws, data)),
@@ -50,9 +51,9 @@ function client(options, test) {
     ws.onerror = (event) => reject(event.error ?? new Error('the connection failed'));
     ws.onopen = () => {
       ws.onerror = null;
-      const agreed = ws.extensions.includes('permessage-deflate');
-      if (agreed !== (options.deflate !== 'off')) reject(new Error(`deflate ${options.deflate}, agreed "${ws.extensions}"`));
-      else resolve(conn);
+      const wanted = options.deflate !== 'off';
+      if (ws.extensions.includes('permessage-deflate') === wanted) resolve(conn);
+      else reject(new Error(`deflate ${options.deflate}, agreed "${ws.extensions}"`));
     };
   });
 }

@@ -1,8 +1,9 @@
-// What every JavaScript peer does: reads the command line and the case file, plays a case over a connection, says how it
-// went. The grammar of a case file is told in cases.py.
+// What every JavaScript peer does: reads the command line and the case file, plays a case over a connection, says
+// how it went. The grammar of a case file is told in cases.py.
 //
-// A connection is an adapter: send(kind, bytes), fragments(kind, parts, pingBetween), ping(bytes) -> resolves at its pong,
-// close(code, reason), protocol, and `inbox`, into which it puts {type: 'text'|'binary', data} and {type: 'close', code}.
+// A connection is an adapter: send(kind, bytes), fragments(kind, parts, pingBetween), ping(bytes) -> resolves at its
+// pong, close(code, reason), protocol, and `inbox`, into which it puts {type: 'text'|'binary', data} and
+// {type: 'close', code, reason}.
 import { readFileSync } from 'node:fs';
 
 const TEXT = Buffer.from('naru 나루 é 𐍈 ferry ');
@@ -44,7 +45,8 @@ export class Inbox {
   }
 
   take() {
-    return this.items.length ? Promise.resolve(this.items.shift()) : new Promise((resolve) => this.waiters.push(resolve));
+    if (this.items.length) return Promise.resolve(this.items.shift());
+    return new Promise((resolve) => this.waiters.push(resolve));
   }
 }
 
@@ -118,7 +120,7 @@ export async function play(conn, test) {
     console.log(`case ${test.name} ok`);
   } catch (error) {
     const word = error instanceof Unsupported ? 'unsupported' : 'fail';
-    console.log(`case ${test.name} ${word} ${error instanceof Difference ? error.message : error.message || error}`);
+    console.log(`case ${test.name} ${word} ${error.message || error}`);
     conn.close(1000, '');
   }
 }

@@ -50,8 +50,8 @@ def reserved_bits():
             before = [F(TEXT, b"frag", fin=False)] if opcode == CONTINUATION else [F(TEXT, b"before")]
             wanted = [] if opcode == CONTINUATION else [E("text", b"before")]
             chop = 1 if rsv % 2 else None
-            yield Case(f"3.{group}.{rsv}", f"reserved bits {rsv:03b} on {name}", S(*before, F(opcode, payload, rsv=rsv), F(PING), chop=chop),
-                       *wanted, FAIL(1002))
+            yield Case(f"3.{group}.{rsv}", f"reserved bits {rsv:03b} on {name}",
+                       S(*before, F(opcode, payload, rsv=rsv), F(PING), chop=chop), *wanted, FAIL(1002))
 
 
 def opcodes():

@@ -82,8 +82,8 @@ def good():
                    E("text", b"." + data + b"."), END())
     for number, text in enumerate((KOSME, "𐍈".encode()), 1):
         for cut in range(1, len(text)):
-            yield Case(f"6.6.{number}.{cut}", f"cut at byte {cut} into frames", S(F(TEXT, text[:cut], fin=False), F(CONTINUATION, text[cut:])),
-                       E("text", text), END())
+            yield Case(f"6.6.{number}.{cut}", f"cut at byte {cut} into frames",
+                       S(F(TEXT, text[:cut], fin=False), F(CONTINUATION, text[cut:])), E("text", text), END())
 
 
 def refused():

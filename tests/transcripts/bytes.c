@@ -114,7 +114,7 @@ static const char *read_hex(const char **text, bytes *out)
     return NULL;
 }
 
-/* ---- frames ------------------------------------------------------------------------------------------------- */
+/* ---- frames -------------------------------------------------------------------------------------------- */
 
 typedef struct frame {
     unsigned first;
@@ -259,7 +259,7 @@ static const char *read_frame(const char **text, writer *by, bytes *out)
     return wrong;
 }
 
-/* ---- zip( ) ------------------------------------------------------------------------------------------------- */
+/* ---- zip( ) -------------------------------------------------------------------------------------------- */
 
 /* What a sender that keeps to 7692 7.2.1 makes of it, in a context of its own. */
 static void add_zipped(bytes *out, const bytes *plain)
@@ -299,7 +299,7 @@ static const char *read_zip(const char **text, writer *by, bytes *out)
     return wrong;
 }
 
-/* ---- items -------------------------------------------------------------------------------------------------- */
+/* ---- items --------------------------------------------------------------------------------------------- */
 
 static const char *read_item(const char **text, writer *by, bytes *out)
 {
@@ -338,7 +338,9 @@ const char *bytes_read(const char **text, writer *by, bytes *out)
         const char *end = *text;
         bool frames = *start == '[';
         bytes once = {NULL, 0, 0};
-        bytes_add(&once, out->data + before, out->size - before);
+        if (out->size > before) {
+            bytes_add(&once, out->data + before, out->size - before);
+        }
         for (uint64_t i = 1; i < count && !wrong; i++) {
             const char *again = start; /* each frame has its own mask: read it anew */
             if (frames) {

@@ -1,5 +1,5 @@
-/* The transcripts' language for bytes: strings, hex, frames, repetitions. tests/transcripts/README.md describes it.
- * It is a second opinion on the wire format: nothing here comes from the library. */
+/* The transcripts' language for bytes: strings, hex, frames, repetitions. tests/transcripts/README.md
+ * describes it. It is a second opinion on the wire format: nothing here comes from the library. */
 #ifndef NARU_TRANSCRIPTS_BYTES_H
 #define NARU_TRANSCRIPTS_BYTES_H
 

@@ -174,7 +174,7 @@ static void check_deflate(stage *g, const naru_ws_deflate *deflate)
     held(g);
 }
 
-/* ---- server ------------------------------------------------------------------------------------------------- */
+/* ---- server -------------------------------------------------------------------------------------------- */
 
 static void check_asked(stage *g, const naru_ws_request *request)
 {
@@ -246,7 +246,7 @@ static void run_server(stage *g)
     }
 }
 
-/* ---- client ------------------------------------------------------------------------------------------------- */
+/* ---- client -------------------------------------------------------------------------------------------- */
 
 static void check_response(stage *g, const naru_ws_offer *offer)
 {
@@ -310,7 +310,8 @@ static void run_client(stage *g)
     }
     if (arrow) {
         g->at = arrow;
-        if (strcmp(arrow->text, naru_status_name(status)) != 0 || naru_buf_span(&g->out).size != 0 || entropy.used != 0) {
+        if (strcmp(arrow->text, naru_status_name(status)) != 0 || naru_buf_span(&g->out).size != 0 ||
+            entropy.used != 0) {
             WRONG(g, "answered %s", naru_status_name(status));
         }
         held(g);
@@ -328,8 +329,8 @@ static void run_client(stage *g)
 
 static void check_keys(stage *g)
 {
-    static const char *const keys[] = {"deflate", "protocols", "request", "choose", "asked", "agreed", "response",
-                                       "refuse", "url", "sends", "answer", "accept", "status"};
+    static const char *const keys[] = {"deflate", "protocols", "request", "choose", "asked",  "agreed", "response",
+                                       "refuse",  "url",       "sends",   "answer", "accept", "status"};
     for (size_t i = 0; i < g->t->count; i++) {
         bool known = false;
         for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {

@@ -1,6 +1,6 @@
-/* Replays transcripts: tests/transcripts/README.md describes them. Each case runs whole, byte by byte, cut at every place,
- * in each way of delivery, and once with each of its allocations failing. A case that expects nothing is an error, as is a
- * line that is not understood. */
+/* Replays transcripts: tests/transcripts/README.md describes them. Each case runs whole, byte by byte, cut
+ * at every place, in each way of delivery, and once with each of its allocations failing. A case that
+ * expects nothing is an error, as is a line that is not understood. */
 #include "runner.h"
 
 #include <ctype.h>
@@ -72,7 +72,7 @@ const step *find_step(const transcript *t, const char *key)
     return NULL;
 }
 
-/* ---- one case ----------------------------------------------------------------------------------------------- */
+/* ---- one case ------------------------------------------------------------------------------------------ */
 
 static void run_once(const transcript *t, const replay *how, outcome *o)
 {
@@ -147,7 +147,7 @@ static unsigned run_case(const transcript *t)
     return failures;
 }
 
-/* ---- files -------------------------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------------------- */
 
 typedef struct totals {
     unsigned cases;

@@ -5,8 +5,8 @@
 #include "bytes.h"
 #include <naru/base.h>
 
-/* One line of a case: its key and what stands behind the colon. Lines that begin with `|` belong to the line before, each
- * with CRLF, in `block`. */
+/* One line of a case: its key and what stands behind the colon. Lines that begin with `|` belong to the
+ * line before, each with CRLF, in `block`. */
 typedef struct step {
     char key[24];
     const char *text;
@@ -26,21 +26,22 @@ typedef struct transcript {
 typedef enum cut { CUT_NOT, CUT_BYTES, CUT_ONCE } cut;
 typedef struct replay {
     cut cut;
-    size_t cut_at;     /* CUT_ONCE: each input is cut behind that many bytes */
-    int delivery;      /* -1: as the case says */
-    size_t fail_at;    /* which allocation fails; 0: none */
+    size_t cut_at;  /* CUT_ONCE: each input is cut behind that many bytes */
+    int delivery;   /* -1: as the case says */
+    size_t fail_at; /* which allocation fails; 0: none */
 } replay;
 
 typedef struct outcome {
     unsigned expectations; /* that were checked and held */
     unsigned failures;
-    bool memory_failed;    /* the allocator was told to fail and did */
+    bool memory_failed; /* the allocator was told to fail and did */
     size_t longest_input;
     size_t allocations;
 } outcome;
 
 /* Report a failure of the case. Nothing is printed more than a few times for each case. */
-NARU_PRINTF(5, 6) void complain(const transcript *t, const step *s, const replay *how, outcome *o, const char *format, ...);
+NARU_PRINTF(5, 6)
+void complain(const transcript *t, const step *s, const replay *how, outcome *o, const char *format, ...);
 
 void session_case_run(const transcript *t, const replay *how, outcome *o);
 void handshake_case_run(const transcript *t, const replay *how, outcome *o);

@@ -52,23 +52,29 @@ static naru_ws_turn turn_of(stage *g)
     return (naru_ws_turn){g->now_ms, g->role == NARU_WS_CLIENT ? &g->entropy : NULL, &g->out};
 }
 
-/* ---- setting up --------------------------------------------------------------------------------------------- */
+/* ---- setting up ---------------------------------------------------------------------------------------- */
 
 typedef struct named_field {
     const char *name;
     size_t offset, size;
 } named_field;
 
-#define FIELD(name) {#name, offsetof(naru_ws_options, name), sizeof(((naru_ws_options *)0)->name)}
-#define DEFLATE(name) {#name, offsetof(naru_ws_options, deflate.name), sizeof(((naru_ws_options *)0)->deflate.name)}
+#define FIELD(name)                                                                                                    \
+    {                                                                                                                  \
+#name, offsetof(naru_ws_options, name), sizeof(((naru_ws_options *)0)->name)                                   \
+    }
+#define DEFLATE(name)                                                                                                  \
+    {                                                                                                                  \
+#name, offsetof(naru_ws_options, deflate.name), sizeof(((naru_ws_options *)0)->deflate.name)                   \
+    }
 
 static bool set_option(naru_ws_options *options, const char *name, uint64_t value)
 {
-    static const named_field fields[] = {
-        FIELD(message_bytes_max), FIELD(frame_bytes_max), FIELD(fragments_max), FIELD(control_rate_max),
-        FIELD(message_timeout_ms), FIELD(ping_interval_ms), FIELD(pong_timeout_ms), FIELD(close_timeout_ms),
-        FIELD(manual_pong), FIELD(trust_utf8), DEFLATE(threshold_bytes), DEFLATE(idle_release_ms), DEFLATE(level),
-        DEFLATE(memory_level)};
+    static const named_field fields[] = {FIELD(message_bytes_max), FIELD(frame_bytes_max),    FIELD(fragments_max),
+                                         FIELD(control_rate_max),  FIELD(message_timeout_ms), FIELD(ping_interval_ms),
+                                         FIELD(pong_timeout_ms),   FIELD(close_timeout_ms),   FIELD(manual_pong),
+                                         FIELD(trust_utf8),        DEFLATE(threshold_bytes),  DEFLATE(idle_release_ms),
+                                         DEFLATE(level),           DEFLATE(memory_level)};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         if (strcmp(fields[i].name, name) == 0) {
             uint8_t *to = (uint8_t *)options + fields[i].offset;
@@ -139,7 +145,7 @@ static bool set_up(stage *g, const step *s)
     return true;
 }
 
-/* ---- events ------------------------------------------------------------------------------------------------- */
+/* ---- events -------------------------------------------------------------------------------------------- */
 
 static void add_seen(stage *g, const naru_ws_event *event, bytes data)
 {
@@ -247,7 +253,8 @@ static void check_event(stage *g, const char *text)
         WRONG(g, "the event did not come");
     } else {
         const seen *came = &g->seen[g->seen_checked++];
-        bool same = data.size == came->data.size && (data.size == 0 || memcmp(data.data, came->data.data, data.size) == 0);
+        bool same =
+            data.size == came->data.size && (data.size == 0 || memcmp(data.data, came->data.data, data.size) == 0);
         if (!same_event(&event, &came->event)) {
             WRONG(g, "another event came: type %d kind %d first %d last %d compressed %d rtt %d code %d",
                   (int)came->event.type, (int)came->event.kind, came->event.first, came->event.last,
@@ -261,7 +268,7 @@ static void check_event(stage *g, const char *text)
     bytes_free(&data);
 }
 
-/* ---- output ------------------------------------------------------------------------------------------------- */
+/* ---- output -------------------------------------------------------------------------------------------- */
 
 static void check_bytes_out(stage *g, const bytes *expected)
 {
@@ -297,7 +304,7 @@ static void check_out(stage *g, const char *text)
     bytes_free(&expected);
 }
 
-/* ---- failure ------------------------------------------------------------------------------------------------ */
+/* ---- failure ------------------------------------------------------------------------------------------- */
 
 static void note_status(stage *g, naru_status status)
 {
@@ -369,7 +376,7 @@ static void check_fail(stage *g, const char *text)
     check_dead(g, status);
 }
 
-/* ---- what happens ------------------------------------------------------------------------------------------- */
+/* ---- what happens -------------------------------------------------------------------------------------- */
 
 static naru_status feed(stage *g, const uint8_t *data, size_t size)
 {
@@ -611,8 +618,9 @@ static void take_step(stage *g, const step *s)
     static const struct {
         const char *key;
         void (*run)(stage *g, const char *text);
-    } others[] = {{"in", do_in}, {"event", check_event}, {"out", check_out}, {"fail", check_fail}, {"tick", do_tick},
-                  {"deadline", check_deadline}, {"state", check_state}, {"idle", check_idle}, {"peak", check_peak}};
+    } others[] = {{"in", do_in},          {"event", check_event}, {"out", check_out},
+                  {"fail", check_fail},   {"tick", do_tick},      {"deadline", check_deadline},
+                  {"state", check_state}, {"idle", check_idle},   {"peak", check_peak}};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (strcmp(others[i].key, s->key) == 0) {
             others[i].run(g, s->text);

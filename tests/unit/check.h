@@ -28,30 +28,29 @@ typedef struct check_test {
 static int check__failures;
 
 #define TEST(function) static void function(void)
-#define TEST_MAIN(...)                                                                                       \
-    int main(int argc, char **argv)                                                                          \
-    {                                                                                                        \
-        const check_test tests[] = {__VA_ARGS__};                                                            \
-        return check__main(tests, sizeof tests / sizeof tests[0], argc, argv);                               \
+#define TEST_MAIN(...)                                                                                                 \
+    int main(int argc, char **argv)                                                                                    \
+    {                                                                                                                  \
+        const check_test tests[] = {__VA_ARGS__};                                                                      \
+        return check__main(tests, sizeof tests / sizeof tests[0], argc, argv);                                         \
     }
 
 #define CHECK(condition) ((void)check__true((condition), #condition, __FILE__, __LINE__))
-#define REQUIRE(condition)                                                                                   \
-    do {                                                                                                     \
-        if (!check__true((condition), #condition, __FILE__, __LINE__)) {                                     \
-            return;                                                                                          \
-        }                                                                                                    \
+#define REQUIRE(condition)                                                                                             \
+    do {                                                                                                               \
+        if (!check__true((condition), #condition, __FILE__, __LINE__)) {                                               \
+            return;                                                                                                    \
+        }                                                                                                              \
     } while (0)
 
 /* Integers, enums, booleans. A signed and an unsigned value are equal only if they mean the same number. */
-#define CHECK_EQ(actual, expected)                                                                           \
+#define CHECK_EQ(actual, expected)                                                                                     \
     check__int(check__number(actual), check__number(expected), #actual, #expected, __FILE__, __LINE__)
 /* NUL-terminated strings; NULL equals only NULL. */
 #define CHECK_STR(actual, expected) check__str((actual), (expected), #actual, __FILE__, __LINE__)
 /* A naru_span and a string literal, which may hold NUL bytes. */
-#define CHECK_SPAN(actual, literal)                                                                          \
-    check__bytes((actual), (naru_span){(const uint8_t *)("" literal), sizeof(literal) - 1}, #actual,         \
-                 __FILE__, __LINE__)
+#define CHECK_SPAN(actual, literal)                                                                                    \
+    check__bytes((actual), (naru_span){(const uint8_t *)("" literal), sizeof(literal) - 1}, #actual, __FILE__, __LINE__)
 /* Two naru_spans. */
 #define CHECK_BYTES(actual, expected) check__bytes((actual), (expected), #actual, __FILE__, __LINE__)
 
@@ -121,14 +120,13 @@ static inline void check__int(check__value actual, check__value expected, const 
     fprintf(stderr, " from %s\n", expected_text);
 }
 
-static inline void check__str(const char *actual, const char *expected, const char *text, const char *file,
-                              int line)
+static inline void check__str(const char *actual, const char *expected, const char *text, const char *file, int line)
 {
     bool equal = actual == NULL || expected == NULL ? actual == expected : strcmp(actual, expected) == 0;
     if (!equal) {
         check__failures++;
-        fprintf(stderr, "%s:%d: %s is \"%s\", expected \"%s\"\n", file, line, text,
-                actual ? actual : "(NULL)", expected ? expected : "(NULL)");
+        fprintf(stderr, "%s:%d: %s is \"%s\", expected \"%s\"\n", file, line, text, actual ? actual : "(NULL)",
+                expected ? expected : "(NULL)");
     }
 }
 
@@ -142,11 +140,9 @@ static inline void check__dump(const char *label, naru_span span)
     fprintf(stderr, span.size > 256 ? "...\n" : "\n");
 }
 
-static inline void check__bytes(naru_span actual, naru_span expected, const char *text, const char *file,
-                                int line)
+static inline void check__bytes(naru_span actual, naru_span expected, const char *text, const char *file, int line)
 {
-    if (actual.size == expected.size &&
-        (actual.size == 0 || memcmp(actual.data, expected.data, actual.size) == 0)) {
+    if (actual.size == expected.size && (actual.size == 0 || memcmp(actual.data, expected.data, actual.size) == 0)) {
         return;
     }
     size_t same = 0;

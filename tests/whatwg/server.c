@@ -431,6 +431,8 @@ int main(int argc, char **argv)
     if (!loop || naru_loop_signal(loop, SIGTERM, stop_on_signal, loop) || naru_server_new(loop, &options, &server) ||
         add_routes(server) || naru_server_listen(server, address, NULL, bound)) {
         fprintf(stderr, "cannot listen on %s\n", address);
+        naru_server_free(server);
+        naru_loop_free(loop);
         return 1;
     }
     naru_watch *input = input_is_pipe() ? naru_watch_new(loop, STDIN_FILENO, NARU_READABLE, stop_on_end, loop) : NULL;

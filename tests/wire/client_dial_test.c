@@ -278,6 +278,10 @@ TEST(arguments_name_their_reason)
     CHECK_STR(reason, "the URL is relative, and there is no base URL");
     CHECK_EQ(naru_client_open(self.loop, NULL, NULL, NULL, NULL, &self.client, &reason), NARU_ERR_ARGUMENT);
     CHECK_STR(reason, "there is no URL");
+    char url[70000] = "ws://a/";
+    memset(url + 7, 'x', sizeof url - 8);
+    CHECK_EQ(naru_client_open(self.loop, url, NULL, NULL, NULL, &self.client, &reason), NARU_ERR_ARGUMENT);
+    CHECK_STR(reason, "the URL is longer than 64 KiB");
     options = (naru_client_options){.conn.ws.deflate.level = 10};
     CHECK_EQ(naru_client_open(self.loop, "ws://a/", &options, NULL, NULL, &self.client, &reason), NARU_ERR_ARGUMENT);
     CHECK_STR(reason, "an option of the connection is out of its range");

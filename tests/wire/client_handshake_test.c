@@ -190,7 +190,7 @@ TEST(slow_bodies_are_given_up)
     rig self;
     rig_script script = {.answer = "HTTP/1.1 403 x\r\nContent-Length: 10\r\n\r\nhalf"};
     REQUIRE(rig_start(&self, &script));
-    REQUIRE(rig_open(&self, &(naru_client_options){.handshake_timeout_ms = 50}) == NARU_OK);
+    REQUIRE(rig_open(&self, &(naru_client_options){.handshake_timeout_ms = 300}) == NARU_OK);
     CHECK(rig_wait_closed(&self));
     CHECK_EQ(self.status, NARU_ERR_REFUSED);
     CHECK_EQ(self.http_status, 403);

@@ -392,6 +392,118 @@ TEST(close_ends_a_pause)
     rig_stop(&self);
 }
 
+TEST(pause_when_open)
+{
+    rig self;
+    rig_script script = {.answer = GOOD_ANSWER};
+    REQUIRE(opened(&self, &script, NULL, "open"));
+    naru_client_pause(self.client);
+    rig_peer_send(&self, RIG_BYTES("\x81\x01n"));
+    rig_settle(&self);
+    CHECK_STR(self.events, "open");
+    naru_client_resume(self.client);
+    CHECK(rig_wait(&self, self.events, "text n"));
+    rig_stop(&self);
+}
+
+/* ---- parts, pings, back-pressure ---------------------------------------------------------------------------- */
+
+static void note_part(naru_client *client, const naru_ws_event *part, void *user)
+{
+    (void)client;
+    rig *self = user;
+    rig__note(self->events, "%s%.*s%s", part->first ? "[" : "", (int)part->data.size,
+              part->data.size ? (const char *)part->data.data : "", part->last ? "]" : "");
+}
+
+static void note_pong(naru_client *client, naru_span data, int32_t rtt_ms, void *user)
+{
+    (void)client;
+    rig *self = user;
+    rig__note(self->events, "pong %.*s %s", (int)data.size, (const char *)data.data, rtt_ms >= 0 ? "ours" : "unasked");
+}
+
+static void note_drain(naru_client *client, void *user)
+{
+    (void)client;
+    rig *self = user;
+    rig__note(self->events, "drain");
+}
+
+static bool open_with(rig *self, const rig_script *script, const naru_client_options *options,
+                      const naru_client_handler *handler)
+{
+    return rig_start(self, script) &&
+           naru_client_open(self->loop, self->url, options, handler, self, &self->client, NULL) == NARU_OK &&
+           rig_wait(self, self->events, "open");
+}
+
+TEST(parts_as_they_come)
+{
+    rig self;
+    rig_script script = {.answer = GOOD_ANSWER, .frames = FRAMES("\x01\x02he\x80\x01y\x81\x01x")};
+    naru_client_handler handler = rig_handler;
+    handler.on_part = note_part;
+    naru_client_options options = {.conn.ws.delivery = NARU_WS_FRAMES};
+    REQUIRE(open_with(&self, &script, &options, &handler));
+    CHECK(rig_wait(&self, self.events, "[x]"));
+    CHECK_STR(self.events, "open; [he; y]; [x]");
+    rig_stop(&self);
+}
+
+TEST(pongs_tell_the_round_trip)
+{
+    rig self;
+    rig_script script = {.answer = GOOD_ANSWER};
+    naru_client_handler handler = rig_handler;
+    handler.on_pong = note_pong;
+    REQUIRE(open_with(&self, &script, NULL, &handler));
+    CHECK_EQ(naru_client_ping(self.client, naru_span_of("p")), NARU_OK);
+    CHECK(rig_wait(&self, self.received, "ping p"));
+    rig_peer_send(&self, RIG_BYTES("\x8a\x01q\x8a\x01p"));
+    CHECK(rig_wait(&self, self.events, "pong p"));
+    CHECK_STR(self.events, "open; pong q unasked; pong p ours");
+    rig_stop(&self);
+}
+
+TEST(drain_comes_once_when_there_is_room)
+{
+    static const uint8_t data[64 << 10];
+    rig self;
+    rig_script script = {.answer = GOOD_ANSWER};
+    naru_client_handler handler = rig_handler;
+    handler.on_drain = note_drain;
+    naru_client_options options = {.conn.queue_high_bytes = 1000, .conn.queue_low_bytes = 100};
+    REQUIRE(open_with(&self, &script, &options, &handler));
+    CHECK_EQ(naru_client_send(self.client, NARU_WS_BINARY, (naru_span){data, 100}, 0), NARU_OK);
+    CHECK_EQ(naru_client_send(self.client, NARU_WS_BINARY, (naru_span){data, sizeof data}, 0), NARU_FULL);
+    CHECK_EQ(naru_client_send(self.client, NARU_WS_BINARY, (naru_span){data, sizeof data}, 0), NARU_FULL);
+    CHECK_STR(self.events, "open");
+    CHECK(rig_wait(&self, self.events, "drain"));
+    rig_settle(&self);
+    CHECK_STR(self.events, "open; drain");
+    CHECK_EQ(naru_client_buffered_bytes(self.client), 0);
+    rig_stop(&self);
+}
+
+TEST(pings_may_be_answered_by_hand)
+{
+    rig self;
+    rig_script script = {.answer = GOOD_ANSWER, .frames = FRAMES("\x89\x01p")};
+    naru_client_options options = {.conn.ws.manual_pong = true};
+    uint8_t long_one[126] = {0};
+    REQUIRE(rig_start(&self, &script));
+    REQUIRE(rig_open(&self, &options) == NARU_OK);
+    CHECK_EQ(naru_client_pong(self.client, naru_span_of("early")), NARU_ERR_STATE);
+    CHECK(rig_wait(&self, self.events, "open"));
+    rig_settle(&self);
+    CHECK_STR(self.received, "");
+    CHECK_EQ(naru_client_pong(self.client, (naru_span){long_one, sizeof long_one}), NARU_ERR_ARGUMENT);
+    CHECK_EQ(naru_client_pong(self.client, naru_span_of("p")), NARU_OK);
+    CHECK(rig_wait(&self, self.received, "pong p"));
+    rig_stop(&self);
+}
+
 /* ---- bufferedAmount ----------------------------------------------------------------------------------------- */
 
 /* What is in flight when the peer is lost stays counted, for ever. */
@@ -437,6 +549,25 @@ TEST(compressed_messages_count_their_payload)
     rig_stop(&self);
 }
 
+/* Round after round: what has left is forgotten, what has not is exact. */
+TEST(sent_messages_are_forgotten)
+{
+    rig self;
+    rig_script script = {.answer = GOOD_ANSWER};
+    REQUIRE(opened(&self, &script, NULL, "open"));
+    for (int round = 0; round < 50; round++) {
+        self.received[0] = '\0';
+        CHECK_EQ(naru_client_send(self.client, NARU_WS_TEXT, naru_span_of("one"), 0), NARU_OK);
+        CHECK_EQ(naru_client_buffered_bytes(self.client), 3);
+        CHECK_EQ(naru_client_send(self.client, NARU_WS_TEXT, naru_span_of("last"), 0), NARU_OK);
+        CHECK_EQ(naru_client_buffered_bytes(self.client), 7);
+        CHECK(rig_wait(&self, self.received, "text last"));
+        CHECK_STR(self.received, "text one; text last");
+        CHECK_EQ(naru_client_buffered_bytes(self.client), 0);
+    }
+    rig_stop(&self);
+}
+
 TEST(refused_sends_are_not_counted)
 {
     rig self;
@@ -464,6 +595,10 @@ TEST_MAIN({"frames behind the answer", frames_behind_the_answer},
           {"freed from outside at any turn", freed_from_outside_at_any_turn},
           {"close in on_open drops early messages", close_in_on_open_drops_early_messages},
           {"pause holds messages back", pause_holds_messages_back}, {"close ends a pause", close_ends_a_pause},
+          {"pings may be answered by hand", pings_may_be_answered_by_hand}, {"pause when open", pause_when_open},
+          {"parts as they come", parts_as_they_come}, {"pongs tell the round trip", pongs_tell_the_round_trip},
+          {"drain comes once when there is room", drain_comes_once_when_there_is_room},
+          {"sent messages are forgotten", sent_messages_are_forgotten},
           {"unsent bytes stay after a loss", unsent_bytes_stay_after_a_loss},
           {"compressed messages count their payload", compressed_messages_count_their_payload},
           {"refused sends are not counted", refused_sends_are_not_counted})

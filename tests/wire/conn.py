@@ -59,7 +59,7 @@ class Conn:
     """role "client" masks what it sends and wants no masks; "server" the other way round.
 
     Events: ("text"|"binary", payload), ("ping"|"pong", payload), ("close", code or None, reason), ("eof",), ("reset",),
-    ("silence",) when the time is up.
+    ("cut",) when TLS ended without its close_notify, ("silence",) when the time is up.
     """
 
     def __init__(self, sock, role="client"):
@@ -82,7 +82,7 @@ class Conn:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         sock.settimeout(timeout)
         sock.connect(address)
-        return cls(tls.wrap_socket(sock, server_hostname="localhost") if tls else sock)
+        return cls(tls.wrap_socket(sock, server_hostname="localhost", suppress_ragged_eofs=False) if tls else sock)
 
     @classmethod
     def open(cls, address, tls=None, rcvbuf=None, **options):
@@ -118,8 +118,11 @@ class Conn:
         except (ConnectionResetError, BrokenPipeError):
             self.ended = "reset"
             return True
-        except ssl.SSLError as error:
-            self.ended = "eof" if "EOF" in str(error) else "reset"
+        except ssl.SSLEOFError:
+            self.ended = "cut"
+            return True
+        except ssl.SSLError:
+            self.ended = "reset"
             return True
         if not data:
             self.ended = "eof"

@@ -27,6 +27,8 @@ def main(server_program, client_program):
               (1, "closed with 1006\n", "failed: the server answered 404 Not Found instead of 101\n"))
         bad = run_client(client_program, "ws://a b/")
         check("client with a bad URL", (bad.returncode, bad.stdout), (2, ""))
+        second = subprocess.run([server_program, address], capture_output=True, text=True, timeout=20)
+        check("server at a taken address", (second.returncode, second.stdout), (1, ""))
         server.send_signal(signal.SIGTERM)
         check("server's end", server.wait(20), 0)
     finally:

@@ -218,7 +218,9 @@ TEST(an_idle_connection_is_small)
         naru_loop_turn(s.loop, 100);
     }
     naru_loop_turn(s.loop, 0);
-    CHECK(s.live_bytes <= allocated + 4096);
+    printf("after the last one left: %zd bytes more than before the first, %zu connections\n",
+           (ssize_t)(s.live_bytes - allocated), naru_server_connections(server));
+    CHECK(s.live_bytes <= allocated + connections); /* the loop's own lists may have grown a little */
     naru_server_free(server);
     naru_loop_free(s.loop);
     CHECK_EQ(s.live_bytes, 0);

@@ -2,6 +2,7 @@
 
 Also makes the certificates that the tests share: an authority and a leaf for localhost and 127.0.0.1.
 """
+import ctypes
 import fcntl
 import os
 import re
@@ -15,14 +16,22 @@ import time
 BUILD = os.environ.get("NARU_BUILD_DIR", os.path.join(os.path.dirname(__file__), "../../build/release"))
 NARU = os.environ.get("NARU_BIN", os.path.join(BUILD, "apps/naru/naru"))
 READY_SECONDS = 10
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+def _die_with_the_test():
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Child:
-    """A process whose lines on stdout are read with a deadline. stderr goes to a file, shown when something fails."""
+    """A process whose lines on stdout are read with a deadline. stderr goes to a file, shown when something fails. It does not
+    outlive the test, however that ends."""
 
     def __init__(self, command, **options):
         self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, stdin=subprocess.DEVNULL, **options)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, stdin=subprocess.DEVNULL,
+                                        preexec_fn=_die_with_the_test, **options)
         self.pid = self.process.pid
         self.pending = b""
         os.set_blocking(self.process.stdout.fileno(), False)

@@ -88,10 +88,10 @@ def t3_long_head_byte_by_byte(naru):
 @check
 def t4_blanks_in_a_protocol_list(naru):
     accepted(naru, request(fields=[(PROTOCOLS, "b" + " " * 5000 + ", x")]))
-    started = time.monotonic()
+    before = naru.cpu_seconds()
     refused(naru, 400, request(fields=[(PROTOCOLS, "b" + " " * 7000 + "x")]))
     refused(naru, 431, request(fields=[(PROTOCOLS, "b" + " " * 32000 + "x")]))
-    assert time.monotonic() - started < 0.5
+    assert naru.cpu_seconds() - before < 0.1
 
 
 @check
@@ -103,7 +103,7 @@ def t5_two_hundred_slow_handshakes(naru):
             conn.send(bytes_due[at:at + 1])
         started = time.monotonic()
         accepted(naru, request())
-        assert time.monotonic() - started < 0.5, "a good client had to wait for slow ones"
+        assert time.monotonic() - started < 2, "a good client had to wait for slow ones"
     assert all(conn.ended is None for conn in slow)
     for conn in slow:
         conn.drop()
@@ -123,7 +123,7 @@ def t5_the_deadline_is_not_moved_by_bytes(naru):
     head, body = conn.read_head(2)
     conn.drop()
     assert head is not None and head.status == 408, f"{head.first if head else body!r} after {took:.1f} s"
-    assert 9 <= took <= 12, f"the deadline of 10 s came after {took:.1f} s"
+    assert 9 <= took <= 15, f"the deadline of 10 s came after {took:.1f} s"
 
 
 @check
@@ -154,7 +154,8 @@ def exchange_any(naru, data):
 @check
 def t7_keys(naru):
     accepted(naru, request())
-    for key in (None, "", "dGhl", KEY[:-1], KEY + "=", KEY[:-3] + "===", "*" + KEY[1:], KEY[:10] + " " + KEY[11:], "A" * 24, KEY[:-3] + "R=="):
+    for key in (None, "", "dGhl", KEY[:-1], KEY + "=", KEY[:-3] + "===", "*" + KEY[1:], KEY[:10] + " " + KEY[11:], "A" * 24,
+                KEY[:-3] + "R=="):
         refused(naru, 400, request(sec_websocket_key=key))
     refused(naru, 400, request(fields=[("Sec-WebSocket-Key", KEY)]))
 
@@ -174,6 +175,19 @@ def refused_any(naru, data, statuses):
     got, head, ended = exchange(naru, data)
     assert got in statuses and ended == "eof", f"wanted {statuses}, got {head.first}, {ended} to {data[:300]!r}"
     return head
+
+
+def not_an_upgrade(naru, data):
+    """A request that does not ask for WebSocket is plain HTTP: refused, and the connection ends exactly when the answer says so."""
+    conn = Conn.dial(naru.address)
+    conn.send(data + data)
+    for _ in range(2):
+        head, body = conn.read_head()
+        assert head and head.status in (400, 426), f"{head.first if head else body!r} to {data[:300]!r}"
+        if (head.get("Connection") or "").lower() == "close":
+            assert conn.read_end() == (b"", "eof"), f"no end after Connection: close to {data[:300]!r}"
+            break
+    conn.drop()
 
 
 @check
@@ -198,10 +212,12 @@ def t9_lines(naru):
     good = request(fields=[("X", "y")])
     accepted(naru, good)
     field = b"\r\nX: y\r\n"
-    for wrong in (b"\r\nX: y\r\n folded\r\n", b"\nX: y\r\n", b"\r\nX: y\n", b"\r\nX: y\0\r\n", b"\r\nX : y\r\n", b"\r\n: y\r\n", b"\r\nX\x80: y\r\n",
-                  b"\r\nX y\r\n", b"\r\n X: y\r\n", b"\r\nX: y\rz\r\n", b"\r\nX: \x01\r\n", b"\r\nX: \x7f\r\n", b"\r\nX(: y\r\n"):
+    for wrong in (b"\r\nX: y\r\n folded\r\n", b"\nX: y\r\n", b"\r\nX: y\n", b"\r\nX: y\0\r\n", b"\r\nX : y\r\n", b"\r\n: y\r\n",
+                  b"\r\nX\x80: y\r\n", b"\r\nX y\r\n", b"\r\n X: y\r\n",
+                  b"\r\nX: y\rz\r\n", b"\r\nX: \x01\r\n", b"\r\nX: \x7f\r\n", b"\r\nX(: y\r\n"):
         refused(naru, 400, good.replace(field, wrong))
-    for right in (b"\r\nX:y\r\n", b"\r\nX:   y \t \r\n", b"\r\nX:\r\n", b"\r\nX: \xe9\xff\r\n", b"\r\nX!#$%&'*+-.^_`|~: y\r\n", b"\r\nX: a\tb\r\n"):
+    for right in (b"\r\nX:y\r\n", b"\r\nX:   y \t \r\n", b"\r\nX:\r\n", b"\r\nX: \xe9\xff\r\n", b"\r\nX: a\tb\r\n",
+                  b"\r\nX!#$%&'*+-.^_`|~: y\r\n"):
         accepted(naru, good.replace(field, right))
     for wrong in (b"GET  / HTTP/1.1", b"GET / HTTP/1.1 ", b" GET / HTTP/1.1", b"GET /\tHTTP/1.1", b"GET / a HTTP/1.1", b"G@T / HTTP/1.1",
                   b"GET /\x80\x00 HTTP/1.1", b"GET /\x7f HTTP/1.1"):
@@ -265,14 +281,14 @@ def t14_upgrade_tokens(naru):
     for upgrade in ("websocket", "WebSocket", "WEBSOCKET"):
         accepted(naru, request(upgrade=upgrade))
     for upgrade in ("websocket2", "websocke", "web socket", "h2c", "", None):
-        refused_any(naru, request(upgrade=upgrade), (400, 426))
+        not_an_upgrade(naru, request(upgrade=upgrade))
     for upgrade in ("h2c, websocket", "websocket, h2c", "websocket/13"):
-        got = exchange(naru, request(upgrade=upgrade))[0]
+        got = exchange_any(naru, request(upgrade=upgrade)).status
         assert got in (101, 400, 426), f"Upgrade: {upgrade}: {got}"
     for connection in ("Upgrade", "upgrade", "keep-alive, Upgrade", "Upgrade , keep-alive", ",Upgrade,"):
         accepted(naru, request(connection=connection))
     for connection in ("close", "keep-alive", "Upgrades", "Up grade", "", None):
-        refused_any(naru, request(connection=connection), (400, 426))
+        not_an_upgrade(naru, request(connection=connection))
     accepted(naru, request(connection="keep-alive", fields=[("Connection", "Upgrade")]))
 
 
@@ -313,7 +329,8 @@ def t43_parameters(naru):
             continue
         assert answer and answer.startswith(plain), f"{words} was declined"
     bad = ["; server_max_window_bits", "; server_max_window_bits=0", "; server_max_window_bits=7", "; server_max_window_bits=16",
-           "; server_max_window_bits=1000", "; server_max_window_bits=08", "; server_max_window_bits=09", '; server_max_window_bits="08"',
+           "; server_max_window_bits=1000", "; server_max_window_bits=08", "; server_max_window_bits=09", "; server_max_window_bits=+8",
+           '; server_max_window_bits="08"',
            "; client_max_window_bits=0", "; client_max_window_bits=7", "; client_max_window_bits=16", "; client_max_window_bits=010",
            "; server_no_context_takeover=1", "; client_no_context_takeover=x", "; unknown", "; unknown=1",
            "; server_no_context_takeover; server_no_context_takeover", "; server_max_window_bits=9; server_max_window_bits=9",
@@ -323,7 +340,7 @@ def t43_parameters(naru):
         assert answer is None, f"{words} was answered by {answer}"
         answer = answer_of(naru, f"{plain}{words}, {plain}")
         assert answer and answer.startswith(plain), f"behind {words} the good offer was not taken"
-    for words in ("; server_max_window_bits=+8", "; server_max_window_bits=", "; =1", ";", "; a b", '; server_max_window_bits="9', "; x=\u00e9"):
+    for words in ("; server_max_window_bits=", "; =1", ";", "; a b", '; server_max_window_bits="9', "; x=\u00e9"):
         refused(naru, 400, request(fields=[(EXTENSIONS, plain + words)]))
 
 

@@ -147,11 +147,28 @@ TEST(types_and_folders)
 TEST(nothing_outside_is_given)
 {
     static const char *const paths[] = {
-        "/f/../secret",       "/f/%2e%2e/secret",   "/f/%2e%2e%2fsecret", "/f/..%2fsecret",   "/f/sub/../../secret",
-        "/f/.%2e/secret",     "/f//etc/passwd",     "/f/%2fetc/passwd",   "/f/out",           "/f/out-folder/secret",
-        "/f/absolute",        "/f/.hidden",         "/f/.git/config",     "/f/%2egit/config", "/f/sub/%2e%2e/.hidden",
-        "/f/sub//index.html", "/f/%252e%252e/secret", "/f/fifo",          "/f/..\\secret",    "/f/%5c..%5csecret",
-        "/f/.../secret",      "/../../../../etc/passwd",
+        "/f/../secret",
+        "/f/%2e%2e/secret",
+        "/f/%2e%2e%2fsecret",
+        "/f/..%2fsecret",
+        "/f/sub/../../secret",
+        "/f/.%2e/secret",
+        "/f//etc/passwd",
+        "/f/%2fetc/passwd",
+        "/f/out",
+        "/f/out-folder/secret",
+        "/f/absolute",
+        "/f/.hidden",
+        "/f/.git/config",
+        "/f/%2egit/config",
+        "/f/sub/%2e%2e/.hidden",
+        "/f/sub//index.html",
+        "/f/%252e%252e/secret",
+        "/f/fifo",
+        "/f/..\\secret",
+        "/f/%5c..%5csecret",
+        "/f/.../secret",
+        "/../../../../etc/passwd",
     };
     tree self;
     tree_open(&self);
@@ -174,8 +191,9 @@ static bool opens(int fd)
 /* Both ways of opening: the kernel's, and the one for kernels without it, which follows no link at all. */
 TEST(opening_beneath)
 {
-    static const char *const refused[] = {"../secret", "sub/../../secret", "out", "out-folder/secret", "absolute",
-                                          "/etc/passwd", "", "sub//index.html/", "none", "noend/x"};
+    static const char *const refused[] = {"../secret", "sub/../../secret", "out", "out-folder/secret",
+                                          "absolute",  "/etc/passwd",      "",    "sub//index.html/",
+                                          "none",      "noend/x"};
     tree self;
     tree_open(&self);
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
@@ -430,8 +448,8 @@ TEST(something_from_memory)
 }
 
 TEST_MAIN({"types and folders", types_and_folders}, {"nothing outside is given", nothing_outside_is_given},
-          {"opening beneath", opening_beneath}, {"a folder without its slash", a_folder_without_its_slash}, {"only GET and HEAD", only_get_and_head},
-          {"conditions", conditions}, {"ranges", ranges}, {"a big file and its parts", a_big_file_and_its_parts},
-          {"left in the middle", left_in_the_middle},
+          {"opening beneath", opening_beneath}, {"a folder without its slash", a_folder_without_its_slash},
+          {"only GET and HEAD", only_get_and_head}, {"conditions", conditions}, {"ranges", ranges},
+          {"a big file and its parts", a_big_file_and_its_parts}, {"left in the middle", left_in_the_middle},
           {"a file given by the application", a_file_given_by_the_application},
           {"something from memory", something_from_memory})

@@ -60,7 +60,8 @@ static void check_body(peer *p, const char *body)
 }
 
 #define POST_A "POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\na"
-#define POST_B "POST /body HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nbb\r\n1\r\nb\r\n0\r\nT: x\r\n\r\n"
+#define POST_B                                                                                                         \
+    "POST /body HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nbb\r\n1\r\nb\r\n0\r\nT: x\r\n\r\n"
 #define GET_NONE "GET /body HTTP/1.1\r\nHost: h\r\n\r\n"
 #define GET_WAIT "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"
 
@@ -165,7 +166,7 @@ TEST(pipelining_is_held_back)
 }
 
 /* A peer that asks and asks and reads nothing is not answered into memory without bound. */
-TEST(answers_nobody_reads_are_held_back)
+static void check_held_back(const char *request)
 {
     enum { REQUESTS = 200 };
     kept self;
@@ -173,7 +174,7 @@ TEST(answers_nobody_reads_are_held_back)
     peer p;
     peer_open(&p, &self.at);
     for (int i = 0; i < REQUESTS; i++) {
-        peer_send(&p, i % 2 ? "GET /big HTTP/1.1\r\nHost: h\r\n\r\n" : "GET /memory HTTP/1.1\r\nHost: h\r\n\r\n");
+        peer_send(&p, request);
     }
     for (int i = 0; i < 200; i++) {
         naru_loop_turn(self.at.loop, 0);
@@ -185,9 +186,14 @@ TEST(answers_nobody_reads_are_held_back)
         CHECK_BYTES(((naru_span){a.body, a.body_bytes}), self.big);
         answer_free(&a);
     }
-    CHECK_EQ(self.asked, REQUESTS / 2);
     peer_close(&p);
     rig_close(&self.at);
+}
+
+TEST(answers_nobody_reads_are_held_back)
+{
+    check_held_back("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
+    check_held_back("GET /memory HTTP/1.1\r\nHost: h\r\n\r\n");
 }
 
 TEST(head_has_no_body)
@@ -214,7 +220,8 @@ TEST(expect_100_continue)
     kept self;
     kept_open(&self, NULL);
     peer p;
-    answer a = peer_ask(&p, &self.at, "POST /body HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+    answer a =
+        peer_ask(&p, &self.at, "POST /body HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
     CHECK_EQ(a.status, 100);
     CHECK_EQ(self.asked, 0u);
     answer_free(&a);

@@ -101,7 +101,8 @@ static inline void rig_on_close(naru_conn *conn, const naru_close_info *info, vo
     ((rig *)user)->closed++;
     ((rig *)user)->last_close = *info;
 }
-static const naru_conn_handler rig_echo = {.on_open = rig_on_open, .on_message = rig_on_message, .on_close = rig_on_close};
+static const naru_conn_handler rig_echo = {
+    .on_open = rig_on_open, .on_message = rig_on_message, .on_close = rig_on_close};
 
 static inline void rig_route_echo(rig *self, const char *path)
 {
@@ -122,7 +123,8 @@ typedef struct peer {
     bool reset; /* or broke it off */
 } peer;
 
-/* Let the loop, and the peer if there is one, do what they can do now; wait for at most timeout_ms if that is nothing. */
+/* Let the loop, and the peer if there is one, do what they can do now; wait for at most timeout_ms if that is nothing.
+ */
 static inline void rig_turn(rig *self, const peer *p, short events, uint32_t timeout_ms)
 {
     uint32_t wait_ms = naru_loop_wait_ms(self->loop);
@@ -251,15 +253,15 @@ static inline void peer_take(peer *p, size_t size)
 }
 
 /* Turn until the condition holds. */
-#define RIG_UNTIL(self, condition)                                       \
-    do {                                                                 \
-        uint64_t until_ = rig_now_ms() + RIG_PATIENCE_MS;                \
-        while (!(condition)) {                                           \
-            rig_turn((self), NULL, 0, 100);                              \
-            if (rig_now_ms() > until_) {                                 \
-                rig_die("never came true: " #condition);                 \
-            }                                                            \
-        }                                                                \
+#define RIG_UNTIL(self, condition)                                                                                     \
+    do {                                                                                                               \
+        uint64_t until_ = rig_now_ms() + RIG_PATIENCE_MS;                                                              \
+        while (!(condition)) {                                                                                         \
+            rig_turn((self), NULL, 0, 100);                                                                            \
+            if (rig_now_ms() > until_) {                                                                               \
+                rig_die("never came true: " #condition);                                                               \
+            }                                                                                                          \
+        }                                                                                                              \
     } while (0)
 
 /* ---- answers -------------------------------------------------------------------------------------------------- */
@@ -340,8 +342,8 @@ static inline answer peer_ask(peer *p, rig *at, const char *request)
 
 /* ---- WebSocket ------------------------------------------------------------------------------------------------ */
 
-#define RIG_UPGRADE_FIELDS                                                                                  \
-    "Host: naru.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" \
+#define RIG_UPGRADE_FIELDS                                                                                             \
+    "Host: naru.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"  \
     "Sec-WebSocket-Version: 13\r\n"
 #define RIG_UPGRADE(path) "GET " path " HTTP/1.1\r\n" RIG_UPGRADE_FIELDS "\r\n"
 

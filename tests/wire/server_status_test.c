@@ -1,5 +1,5 @@
-/* Every status that the server answers with by itself: the request that gets it, and beside it the one that differs in a
- * byte or so and is fine. Each goes whole and byte by byte. */
+/* Every status that the server answers with by itself: the request that gets it, and beside it the one that differs in
+ * a byte or so and is fine. Each goes whole and byte by byte. */
 #include "wire/server_rig.h"
 
 typedef struct pair {
@@ -14,36 +14,37 @@ typedef struct pair {
 } pair;
 
 #define KEY "dGhlIHNhbXBsZSBub25jZQ=="
-#define UP(start, host, upgrade, key, version, more)                                                               \
-    start "\r\n" host "\r\nUpgrade: " upgrade "\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " key                 \
+#define UP(start, host, upgrade, key, version, more)                                                                   \
+    start "\r\n" host "\r\nUpgrade: " upgrade "\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " key                     \
           "\r\nSec-WebSocket-Version: " version "\r\n" more "\r\n"
 #define GOOD UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", "")
 #define PLAIN(start, more) start "\r\nHost: h\r\n" more "\r\n"
 
 static const pair pairs[] = {
-    {"version 12", UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "12", ""), 426, "Sec-WebSocket-Version", "13", false,
-     GOOD, 101},
-    {"version 013", UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "013", ""), 426, "Upgrade", "websocket", false, GOOD,
+    {"version 12", UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "12", ""), 426, "Sec-WebSocket-Version", "13",
+     false, GOOD, 101},
+    {"version 013", UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "013", ""), 426, "Upgrade", "websocket",
+     false, GOOD, 101},
+    {"a key of another size", UP("GET /chat HTTP/1.1", "Host: h", "websocket", "dGhlIHNhbXBsZSBub25jZ===", "13", ""),
+     400, NULL, NULL, false, GOOD, 101},
+    {"two keys", UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", "Sec-WebSocket-Key: " KEY "\r\n"), 400,
+     NULL, NULL, false, UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", "Sec-WebSocket-Kex: " KEY "\r\n"),
      101},
-    {"a key of another size", UP("GET /chat HTTP/1.1", "Host: h", "websocket", "dGhlIHNhbXBsZSBub25jZ===", "13", ""), 400, NULL,
-     NULL, false, GOOD, 101},
-    {"two keys", UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", "Sec-WebSocket-Key: " KEY "\r\n"), 400, NULL, NULL,
-     false, UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", "Sec-WebSocket-Kex: " KEY "\r\n"), 101},
     {"no Host", UP("GET /chat HTTP/1.1", "Hosx: h", "websocket", KEY, "13", ""), 400, NULL, NULL, false, GOOD, 101},
-    {"POST for an upgrade", UP("POST /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", ""), 405, "Allow", "GET", false, GOOD,
-     101},
-    {"HEAD for an upgrade", UP("HEAD /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", ""), 405, "Allow", "GET", false, GOOD,
-     101},
+    {"POST for an upgrade", UP("POST /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", ""), 405, "Allow", "GET",
+     false, GOOD, 101},
+    {"HEAD for an upgrade", UP("HEAD /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", ""), 405, "Allow", "GET",
+     false, GOOD, 101},
     {"CONNECT", PLAIN("CONNECT h:80 HTTP/1.1", ""), 405, "Allow", "GET", false, PLAIN("GET /plain HTTP/1.1", ""), 200},
-    {"HTTP/1.0 for an upgrade", UP("GET /chat HTTP/1.0", "Host: h", "websocket", KEY, "13", ""), 400, NULL, NULL, false, GOOD,
-     101},
+    {"HTTP/1.0 for an upgrade", UP("GET /chat HTTP/1.0", "Host: h", "websocket", KEY, "13", ""), 400, NULL, NULL, false,
+     GOOD, 101},
     {"HTTP/2.1", UP("GET /chat HTTP/2.1", "Host: h", "websocket", KEY, "13", ""), 505, NULL, NULL, false, GOOD, 101},
     {"no version at all", "GET /chat\r\n\r\n", 400, NULL, NULL, false, GOOD, 101},
-    {"a body on an upgrade", UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", "Content-Length: 5\r\n"), 400, NULL,
-     NULL, false, UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", "Content-Length: 0\r\n"), 101},
-    {"a chunked body on an upgrade", UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "13",
-                                        "Transfer-Encoding: chunked\r\n"), 400, NULL, NULL, false,
-     UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", "Transfer-Encodinx: chunked\r\n"), 101},
+    {"a body on an upgrade", UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", "Content-Length: 5\r\n"), 400,
+     NULL, NULL, false, UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", "Content-Length: 0\r\n"), 101},
+    {"a chunked body on an upgrade",
+     UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", "Transfer-Encoding: chunked\r\n"), 400, NULL, NULL,
+     false, UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", "Transfer-Encodinx: chunked\r\n"), 101},
     {"a body on an upgrade of a plain route",
      UP("GET /plain HTTP/1.1", "Host: h", "websocket", KEY, "13", "Content-Length: 5\r\n"), 400, NULL, NULL, false,
      UP("GET /plain HTTP/1.1", "Host: h", "websocket", KEY, "13", "Content-Length: 0\r\n"), 200},
@@ -51,29 +52,35 @@ static const pair pairs[] = {
      "websocket", true, GOOD, 101},
     {"no upgrade", PLAIN("GET /chat HTTP/1.1", ""), 426, "Upgrade", "websocket", true, GOOD, 101},
     {"no route", PLAIN("GET /plaix HTTP/1.1", ""), 404, NULL, NULL, true, PLAIN("GET /plain HTTP/1.1", ""), 200},
-    {"no route for an upgrade", UP("GET /chax HTTP/1.1", "Host: h", "websocket", KEY, "13", ""), 404, NULL, NULL, false, GOOD,
-     101},
-    {"a bad escape", PLAIN("GET /pl%6gin HTTP/1.1", ""), 400, NULL, NULL, false, PLAIN("GET /pl%61in HTTP/1.1", ""), 200},
-    {"a cut escape", PLAIN("GET /plain% HTTP/1.1", ""), 400, NULL, NULL, false, PLAIN("GET /plai%6e HTTP/1.1", ""), 200},
+    {"no route for an upgrade", UP("GET /chax HTTP/1.1", "Host: h", "websocket", KEY, "13", ""), 404, NULL, NULL, false,
+     GOOD, 101},
+    {"a bad escape", PLAIN("GET /pl%6gin HTTP/1.1", ""), 400, NULL, NULL, false, PLAIN("GET /pl%61in HTTP/1.1", ""),
+     200},
+    {"a cut escape", PLAIN("GET /plain% HTTP/1.1", ""), 400, NULL, NULL, false, PLAIN("GET /plai%6e HTTP/1.1", ""),
+     200},
     {"a NUL", PLAIN("GET /any/%00 HTTP/1.1", ""), 400, NULL, NULL, false, PLAIN("GET /any/%01 HTTP/1.1", ""), 200},
-    {"bad UTF-8", PLAIN("GET /any/%c3%28 HTTP/1.1", ""), 400, NULL, NULL, false, PLAIN("GET /any/%c3%a8 HTTP/1.1", ""), 200},
+    {"bad UTF-8", PLAIN("GET /any/%c3%28 HTTP/1.1", ""), 400, NULL, NULL, false, PLAIN("GET /any/%c3%a8 HTTP/1.1", ""),
+     200},
     {"a fragment", PLAIN("GET /plain#a HTTP/1.1", ""), 400, NULL, NULL, false, PLAIN("GET /plain?a HTTP/1.1", ""), 200},
-    {"a bare LF", "GET /plain HTTP/1.1\nHost: h\r\n\r\n", 400, NULL, NULL, false, PLAIN("GET /plain HTTP/1.1", ""), 200},
+    {"a bare LF", "GET /plain HTTP/1.1\nHost: h\r\n\r\n", 400, NULL, NULL, false, PLAIN("GET /plain HTTP/1.1", ""),
+     200},
     {"a blank before the colon", PLAIN("GET /plain HTTP/1.1", "A : b\r\n"), 400, NULL, NULL, false,
      PLAIN("GET /plain HTTP/1.1", "A: b\r\n"), 200},
     {"two lengths", PLAIN("GET /plain HTTP/1.1", "Content-Length: 0\r\nContent-Length: 0\r\n"), 400, NULL, NULL, false,
      PLAIN("GET /plain HTTP/1.1", "Content-Length: 0\r\nContent-Lengtx: 0\r\n"), 200},
-    {"a body too big", PLAIN("POST /plain HTTP/1.1", "Content-Length: 17\r\n") "0123456789abcdefg", 413, NULL, NULL, false,
-     PLAIN("POST /plain HTTP/1.1", "Content-Length: 16\r\n") "0123456789abcdef", 200},
-    {"chunks too big", PLAIN("POST /plain HTTP/1.1", "Transfer-Encoding: chunked\r\n") "11\r\n0123456789abcdefg\r\n0\r\n\r\n", 413,
-     NULL, NULL, false, PLAIN("POST /plain HTTP/1.1", "Transfer-Encoding: chunked\r\n") "10\r\n0123456789abcdef\r\n0\r\n\r\n", 200},
-    {"broken chunks", PLAIN("POST /plain HTTP/1.1", "Transfer-Encoding: chunked\r\n") "x\r\n0\r\n\r\n", 400, NULL, NULL, false,
-     PLAIN("POST /plain HTTP/1.1", "Transfer-Encoding: chunked\r\n") "1\r\n0\r\n0\r\n\r\n", 200},
-    {"an unknown expectation", PLAIN("POST /plain HTTP/1.1", "Expect: 200-ok\r\nContent-Length: 1\r\n") "a", 417, NULL, NULL,
-     false, PLAIN("POST /plain HTTP/1.1", "Expext: 200-ok\r\nContent-Length: 1\r\n") "a", 200},
+    {"a body too big", PLAIN("POST /plain HTTP/1.1", "Content-Length: 17\r\n") "0123456789abcdefg", 413, NULL, NULL,
+     false, PLAIN("POST /plain HTTP/1.1", "Content-Length: 16\r\n") "0123456789abcdef", 200},
+    {"chunks too big",
+     PLAIN("POST /plain HTTP/1.1", "Transfer-Encoding: chunked\r\n") "11\r\n0123456789abcdefg\r\n0\r\n\r\n", 413, NULL,
+     NULL, false, PLAIN("POST /plain HTTP/1.1", "Transfer-Encoding: chunked\r\n") "10\r\n0123456789abcdef\r\n0\r\n\r\n",
+     200},
+    {"broken chunks", PLAIN("POST /plain HTTP/1.1", "Transfer-Encoding: chunked\r\n") "x\r\n0\r\n\r\n", 400, NULL, NULL,
+     false, PLAIN("POST /plain HTTP/1.1", "Transfer-Encoding: chunked\r\n") "1\r\n0\r\n0\r\n\r\n", 200},
+    {"an unknown expectation", PLAIN("POST /plain HTTP/1.1", "Expect: 200-ok\r\nContent-Length: 1\r\n") "a", 417, NULL,
+     NULL, false, PLAIN("POST /plain HTTP/1.1", "Expext: 200-ok\r\nContent-Length: 1\r\n") "a", 200},
     {"* for GET", PLAIN("GET * HTTP/1.1", ""), 400, NULL, NULL, false, PLAIN("OPTIONS * HTTP/1.1", ""), 204},
-    {"a foreign origin", UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", "Origin: http://i\r\n"), 403, NULL, NULL,
-     false, UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", "Origin: http://h\r\n"), 101},
+    {"a foreign origin", UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", "Origin: http://i\r\n"), 403, NULL,
+     NULL, false, UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "13", "Origin: http://h\r\n"), 101},
 };
 
 static void on_plain(naru_request *request, void *user)
@@ -229,11 +236,12 @@ TEST(field_limit)
 
 TEST(nothing_behind_a_refusal_is_read)
 {
-    static const char *const refused[] = {
-        UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "12", ""), GOOD, "GET /plain HTTP/2.1\r\n\r\n",
-        UP("GET /chax HTTP/1.1", "Host: h", "websocket", KEY, "13", ""),
-        UP("GET /plain HTTP/1.1", "Host: h", "websocket", KEY, "13", ""),
-        PLAIN("POST /nowhere HTTP/1.1", "Content-Length: 3\r\n")};
+    static const char *const refused[] = {UP("GET /chat HTTP/1.1", "Host: h", "websocket", KEY, "12", ""),
+                                          GOOD,
+                                          "GET /plain HTTP/2.1\r\n\r\n",
+                                          UP("GET /chax HTTP/1.1", "Host: h", "websocket", KEY, "13", ""),
+                                          UP("GET /plain HTTP/1.1", "Host: h", "websocket", KEY, "13", ""),
+                                          PLAIN("POST /nowhere HTTP/1.1", "Content-Length: 3\r\n")};
     const int statuses[] = {426, 403, 505, 404, 200, 404};
     rig self;
     naru_server_options options = {.origin_policy = NARU_ORIGIN_LIST};
@@ -243,7 +251,8 @@ TEST(nothing_behind_a_refusal_is_read)
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         char both[1024];
         const char *end = i == 1 ? "Origin: http://h\r\n\r\n" : "\r\n";
-        snprintf(both, sizeof both, "%.*s%s%s", (int)strlen(refused[i]) - 2, refused[i], end, PLAIN("GET /plain HTTP/1.1", ""));
+        snprintf(both, sizeof both, "%.*s%s%s", (int)strlen(refused[i]) - 2, refused[i], end,
+                 PLAIN("GET /plain HTTP/1.1", ""));
         peer p;
         answer a = peer_ask(&p, &self, both);
         CHECK_EQ(a.status, statuses[i]);

@@ -1,4 +1,5 @@
-/* The end of a server with connections of every kind on it, the walk over the connections, and how many there may be. */
+/* The end of a server with connections of every kind on it, the walk over the connections, and how many there may be.
+ */
 #include "wire/server_rig.h"
 
 typedef struct stopping {
@@ -43,6 +44,7 @@ static void stopping_open(stopping *self)
 }
 
 #define GET_WAIT "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"
+#define GET_STOP "GET /stop HTTP/1.1\r\nHost: h\r\n\r\n"
 #define GET_NONE "GET /none HTTP/1.1\r\nHost: h\r\n\r\n"
 
 static void check_503(peer *p, const char *body)
@@ -213,8 +215,8 @@ static void on_request_stop(naru_request *request, void *user)
 
 TEST(stopped_from_a_callback)
 {
-    static const char *const requests[] = {RIG_UPGRADE("/message"), RIG_UPGRADE("/stop"),
-                                           "GET /stop HTTP/1.1\r\nHost: h\r\n\r\n" GET_NONE};
+    static const char two[] = GET_STOP GET_NONE;
+    static const char *const requests[] = {RIG_UPGRADE("/message"), RIG_UPGRADE("/stop"), two};
     for (int i = 0; i < 3; i++) {
         stopping self;
         stopping_open(&self);

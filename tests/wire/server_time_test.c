@@ -1,5 +1,5 @@
-/* Deadlines: each is short here, and each test waits for what the deadline does. What comes too early is as wrong as what
- * never comes. */
+/* Deadlines: each is short here, and each test waits for what the deadline does. What comes too early is as wrong as
+ * what never comes. */
 #include "wire/server_rig.h"
 
 enum { SHORT_MS = 80 };
@@ -18,6 +18,7 @@ static void on_never(naru_request *request, void *user)
 {
     ((timed *)user)->asked++;
     naru_request_on_cancel(request, on_cancel, user);
+    CHECK_EQ(naru_request_add_field(request, "X-Application", naru_span_of("yes")), NARU_OK);
 }
 static void on_big(naru_request *request, void *user)
 {
@@ -28,8 +29,8 @@ static void on_big(naru_request *request, void *user)
 
 static void timed_open(timed *self, uint32_t handshake_ms, uint32_t idle_ms)
 {
-    naru_server_options options = {.handshake_timeout_ms = handshake_ms, .idle_timeout_ms = idle_ms,
-                                   .conn.ws.close_timeout_ms = SHORT_MS};
+    naru_server_options options = {
+        .handshake_timeout_ms = handshake_ms, .idle_timeout_ms = idle_ms, .conn.ws.close_timeout_ms = SHORT_MS};
     naru_ws_route never = {.on_request = on_never};
     *self = (timed){0};
     rig_open(&self->at, &options);
@@ -47,6 +48,7 @@ static void check_ends(peer *p, uint64_t began_ms, int status, const char *body)
     if (status) {
         CHECK_STR((char *)a.body, body);
         CHECK_STR(answer_field(&a, "Connection"), "close");
+        CHECK_STR(answer_field(&a, "X-Application"), ""); /* its fields go with its answer only */
     }
     peer_wait_end(p);
     CHECK(!p->reset);
@@ -105,6 +107,22 @@ TEST(byte_by_byte_for_ever)
     rig_close(&self.at);
 }
 
+/* A first byte that comes late does not begin the time anew. */
+TEST(the_first_request_counts_from_the_accept)
+{
+    enum { LONG_MS = 600 };
+    timed self;
+    timed_open(&self, LONG_MS, NARU_NEVER);
+    peer p;
+    uint64_t began = rig_now_ms();
+    peer_open(&p, &self.at);
+    RIG_UNTIL(&self.at, rig_now_ms() - began > LONG_MS - 100);
+    peer_send(&p, "G");
+    check_ends(&p, began, 408, "the request was not complete in time\n");
+    CHECK(rig_now_ms() - began < 2 * LONG_MS - 200);
+    rig_close(&self.at);
+}
+
 /* A later request's deadline counts from its first byte; between requests there is another one. */
 TEST(between_requests)
 {
@@ -148,7 +166,31 @@ TEST(no_answer)
     rig_close(&self.at);
 }
 
-/* A peer that does not read its answer is let go; one that reads slowly is not. */
+/* As long as bytes move, a slow peer is waited for. */
+TEST(an_answer_read_slowly)
+{
+    enum { IDLE_MS = 250, STEP_MS = 40, STEP_BYTES = 256 * 1024 };
+    timed self;
+    timed_open(&self, NARU_NEVER, IDLE_MS);
+    peer p;
+    peer_open(&p, &self.at);
+    peer_send(&p, "GET /big HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    static uint8_t piece[STEP_BYTES];
+    size_t total = 0;
+    uint64_t began = rig_now_ms(), step = began;
+    for (ssize_t got = -1; got != 0; step = rig_now_ms()) {
+        RIG_UNTIL(&self.at, rig_now_ms() - step > STEP_MS);
+        got = recv(p.fd, piece, sizeof piece, 0);
+        REQUIRE(got >= 0 || errno == EAGAIN);
+        total += got > 0 ? (size_t)got : 0;
+    }
+    CHECK(total > 8 << 20);
+    CHECK(rig_now_ms() - began > 3 * IDLE_MS);
+    peer_close(&p);
+    rig_close(&self.at);
+}
+
+/* And one that reads nothing is let go. */
 TEST(an_answer_nobody_reads)
 {
     timed self;
@@ -196,6 +238,8 @@ TEST(a_websocket_has_left_them_behind)
 }
 
 TEST_MAIN({"no byte at all", no_byte_at_all}, {"half a head, half a body", half_a_head_half_a_body},
-          {"byte by byte for ever", byte_by_byte_for_ever}, {"between requests", between_requests},
-          {"no answer", no_answer}, {"an answer nobody reads", an_answer_nobody_reads}, {"lingering ends", lingering_ends},
-          {"a WebSocket has left them behind", a_websocket_has_left_them_behind})
+          {"byte by byte for ever", byte_by_byte_for_ever},
+          {"the first request counts from the accept", the_first_request_counts_from_the_accept},
+          {"between requests", between_requests}, {"an answer read slowly", an_answer_read_slowly},
+          {"no answer", no_answer}, {"an answer nobody reads", an_answer_nobody_reads},
+          {"lingering ends", lingering_ends}, {"a WebSocket has left them behind", a_websocket_has_left_them_behind})

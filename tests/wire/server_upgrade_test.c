@@ -287,8 +287,8 @@ TEST(a_route_chooses_the_first_protocol_it_knows)
     rig_open(&self, NULL);
     CHECK_EQ(naru_server_route_ws(self.server, "/chat", &route, &self), NARU_OK);
     peer p;
-    answer a = peer_ask(&p, &self, "GET /chat HTTP/1.1\r\n" RIG_UPGRADE_FIELDS
-                                   "Sec-WebSocket-Protocol: one, two, three\r\n\r\n");
+    answer a = peer_ask(&p, &self,
+                        "GET /chat HTTP/1.1\r\n" RIG_UPGRADE_FIELDS "Sec-WebSocket-Protocol: one, two, three\r\n\r\n");
     CHECK_EQ(a.status, 101);
     CHECK_STR(answer_field(&a, "Sec-WebSocket-Protocol"), "two");
     answer_free(&a);
@@ -472,7 +472,8 @@ TEST(the_origin_is_compared_with_an_absolute_target)
     rig_open(&self, NULL);
     rig_route_echo(&self, "/chat");
     peer p;
-    answer a = peer_ask(&p, &self, "GET http://here/chat HTTP/1.1\r\n" RIG_UPGRADE_FIELDS "Origin: http://naru.test\r\n\r\n");
+    answer a =
+        peer_ask(&p, &self, "GET http://here/chat HTTP/1.1\r\n" RIG_UPGRADE_FIELDS "Origin: http://naru.test\r\n\r\n");
     CHECK_EQ(a.status, 403);
     answer_free(&a);
     peer_close(&p);

@@ -141,9 +141,16 @@
     say: showSaid,
     pong(number) {
       const sent = pingSent.get(number);
-      if (sent !== undefined) {
-        pingSent.delete(number);
-        part('rtt').textContent = `${(performance.now() - sent).toFixed(1)} ms`;
+      if (sent === undefined) {
+        return;
+      }
+      part('rtt').textContent = `${(performance.now() - sent).toFixed(1)} ms`;
+      // The server answers in order: an older ping without an answer will not get one.
+      for (const older of pingSent.keys()) {
+        pingSent.delete(older);
+        if (older === number) {
+          break;
+        }
       }
     },
     error(kind, words) {
@@ -171,16 +178,15 @@
 
   function ping() {
     const now = performance.now();
-    if (now - lastHeard > PONG_MAX_MS) {
+    const [oldest] = pingSent.values();
+    // Counted from a ping without an answer, since a tab in the background pings only now and then.
+    if (oldest !== undefined && now - Math.max(oldest, lastHeard) > PONG_MAX_MS) {
       socket.close();
       onClose();
       return;
     }
     pingNumber += 1;
     pingSent.set(String(pingNumber), now);
-    if (pingSent.size > 30) {
-      pingSent.delete(pingSent.keys().next().value);
-    }
     socket.send(`ping ${pingNumber}`);
   }
 

@@ -1,9 +1,13 @@
 /* The mask against its definition, at every alignment, phase and size around the kernels' blocks. */
 #include "base/mask.h"
 
+#include "base/cpu.h"
+#include "base/mask_word.h"
 #include "unit/check.h"
 
-enum { SIZE_MAX_TRIED = 210, ROOM = 256 };
+#include <stdlib.h>
+
+enum { SIZE_MAX_TRIED = 301, ROOM = 352 };
 
 static const uint8_t key[4] = {0x37, 0xfa, 0x21, 0x3d};
 
@@ -81,7 +85,57 @@ TEST(the_example_of_the_rfc)
     CHECK_SPAN(((naru_span){bytes, sizeof bytes}), "\x7f\x9f\x4d\x51\x58");
 }
 
+/* Each kernel, also those that this machine would not choose; copying and in place. */
+TEST(every_kernel_is_as_defined)
+{
+    const naru__kernels *list[NARU__KERNELS_MAX];
+    size_t count = naru__kernels_list(list);
+    REQUIRE(count > 0 && count <= NARU__KERNELS_MAX);
+    CHECK(list[count - 1] == &naru__kernels_portable);
+    CHECK(naru__kernels_best() == list[0]);
+    uint8_t in[ROOM];
+    for (size_t i = 0; i < ROOM; i++) {
+        in[i] = (uint8_t)(i * 11 + 3);
+    }
+    for (size_t k = 0; k < count; k++) {
+        for (size_t size = NARU__KERNEL_BYTES_MIN; size < SIZE_MAX_TRIED; size++) {
+            for (size_t phase = 0; phase < 4; phase++) {
+                uint8_t out[ROOM];
+                size_t shift = size * 5 % 33;
+                memset(out, 0xee, sizeof out);
+                list[k]->mask(out + shift, in + 7, size, naru__mask_word(key, phase));
+                CHECK(as_defined(out + shift, in + 7, size, phase));
+                CHECK(untouched(out, shift + size));
+                list[k]->mask(out + shift, out + shift, size, naru__mask_word(key, phase));
+                CHECK(memcmp(out + shift, in + 7, size) == 0);
+                CHECK(untouched(out, shift + size));
+            }
+        }
+    }
+}
+
+/* In memory of exactly its size, where a sanitizer sees a byte too far; and more than any block. */
+TEST(large_is_as_defined)
+{
+    static const size_t sizes[] = {64, 65, 127, 129, 1000, 4096, 65537};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        uint8_t *in = malloc(sizes[s]);
+        uint8_t *out = malloc(sizes[s]);
+        REQUIRE(in && out);
+        for (size_t i = 0; i < sizes[s]; i++) {
+            in[i] = (uint8_t)(i * i >> 3);
+        }
+        naru__mask(out, in, sizes[s], key, s);
+        CHECK(as_defined(out, in, sizes[s], s));
+        naru__mask(out, out, sizes[s], key, s);
+        CHECK(memcmp(out, in, sizes[s]) == 0);
+        free(in);
+        free(out);
+    }
+}
+
 TEST_MAIN({"every size, phase and alignment is as defined", every_size_phase_and_alignment_is_as_defined},
-          {"in place is the same", in_place_is_the_same},
+          {"in place is the same", in_place_is_the_same}, {"every kernel is as defined", every_kernel_is_as_defined},
+          {"large is as defined", large_is_as_defined},
           {"pieces with their phases are the whole", pieces_with_their_phases_are_the_whole},
           {"the example of the RFC", the_example_of_the_rfc})

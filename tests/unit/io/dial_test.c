@@ -11,7 +11,7 @@
 #include "harness.h"
 #include "io/address.h"
 
-/* ---- addresses ---------------------------------------------------------------------------------------------- */
+/* ---- addresses ----------------------------------------------------------------------------------------- */
 
 static void listens(const char *address, const char *bound_prefix)
 {
@@ -39,10 +39,20 @@ TEST(listens_at_every_kind_of_address)
 
 TEST(refuses_what_is_no_address)
 {
-    static const char *const bad[] = {"",         "127.0.0.1",     "127.0.0.1:",        "127.0.0.1:65536",
-                                      "::1:80",   "example.com:1", "127.0.0.1:-1",      "127.0.0.1:80x",
-                                      "[::1:80",  "[127.0.0.1]:0", "[localhost]:0",     "unix:",
-                                      "1.2.3.4.5:0", "127.0.0.1:000080"};
+    static const char *const bad[] = {"",
+                                      "127.0.0.1",
+                                      "127.0.0.1:",
+                                      "127.0.0.1:65536",
+                                      "::1:80",
+                                      "example.com:1",
+                                      "127.0.0.1:-1",
+                                      "127.0.0.1:80x",
+                                      "[::1:80",
+                                      "[127.0.0.1]:0",
+                                      "[localhost]:0",
+                                      "unix:",
+                                      "1.2.3.4.5:0",
+                                      "127.0.0.1:000080"};
     bed on = {0};
     landing at;
     char longer[300];
@@ -168,7 +178,7 @@ TEST(accepts_no_more_once_closed)
     bed_close(&on);
 }
 
-/* ---- too few descriptors ------------------------------------------------------------------------------------- */
+/* ---- too few descriptors ------------------------------------------------------------------------------- */
 
 static void keep(naru__listener *listener, int fd, void *user)
 {
@@ -254,7 +264,7 @@ TEST(survives_too_few_descriptors)
     CHECK_EQ(WEXITSTATUS(status), 0);
 }
 
-/* ---- dialling ----------------------------------------------------------------------------------------------- */
+/* ---- dialling ------------------------------------------------------------------------------------------ */
 
 static void dial_fails(const naru__dial *dial, naru_status why, naru__stream_phase phase, int system_error,
                        const char *error)
@@ -314,7 +324,8 @@ TEST(tells_a_missing_socket_file)
     dial_fails(&dial, NARU_ERR_CONNECT, NARU__STREAM_CONNECT, ENAMETOOLONG, "path is empty or too long");
 }
 
-/* 6761 6.4: "invalid" never resolves, and c-ares knows it without asking anyone; nor does a label of 64 bytes. */
+/* 6761 6.4: "invalid" never resolves, and c-ares knows it without asking anyone; nor does a label of 64
+ * bytes. */
 TEST(tells_a_name_that_does_not_resolve)
 {
     naru__dial dial = {
@@ -326,7 +337,8 @@ TEST(tells_a_name_that_does_not_resolve)
     dial_fails(&dial, NARU_ERR_NAME, NARU__STREAM_NAME, 0, "host name \"nobody.onion\" does not resolve: ");
 }
 
-/* 5737: nobody answers there. Closing at any stage leaves nothing behind, and the loop has nothing to wait for. */
+/* 5737: nobody answers there. Closing at any stage leaves nothing behind, and the loop has nothing to wait
+ * for. */
 TEST(a_dial_is_cancelled)
 {
     static const char *const hosts[] = {"192.0.2.1", "name.test", "127.0.0.1"};

@@ -1,4 +1,5 @@
-/* What the io tests share: a loop over a counting allocator, peers that note what they are told, and waiting that ends. */
+/* What the io tests share: a loop over a counting allocator, peers that note what they are told, and
+ * waiting that ends. */
 #ifndef NARU_UNIT_IO_HARNESS_H
 #define NARU_UNIT_IO_HARNESS_H
 
@@ -55,13 +56,13 @@ static inline uint64_t harness_clock_ms(void)
 }
 
 /* Turn until the condition holds; false: it did not in time. */
-#define TURN_UNTIL(bed, condition)                                                                      \
-    do {                                                                                                \
-        uint64_t turn__end_ms = harness_clock_ms() + PATIENCE_MS;                                       \
-        while (!(condition) && harness_clock_ms() < turn__end_ms) {                                     \
-            CHECK_EQ(naru_loop_turn((bed)->loop, 100), NARU_OK);                                        \
-        }                                                                                               \
-        REQUIRE(condition);                                                                             \
+#define TURN_UNTIL(bed, condition)                                                                                     \
+    do {                                                                                                               \
+        uint64_t turn__end_ms = harness_clock_ms() + PATIENCE_MS;                                                      \
+        while (!(condition) && harness_clock_ms() < turn__end_ms) {                                                    \
+            CHECK_EQ(naru_loop_turn((bed)->loop, 100), NARU_OK);                                                       \
+        }                                                                                                              \
+        REQUIRE(condition);                                                                                            \
     } while (0)
 
 /* One end of a stream and its diary. */
@@ -175,8 +176,7 @@ static inline void landing_accepted(naru__listener *listener, int fd, void *user
     self->accepted++;
     peer *next = self->next;
     self->next = NULL;
-    naru__stream *stream =
-        next ? naru__stream_accept(self->bed->loop, fd, self->tls, &peer_handler, next) : NULL;
+    naru__stream *stream = next ? naru__stream_accept(self->bed->loop, fd, self->tls, &peer_handler, next) : NULL;
     if (stream) {
         next->stream = stream;
     } else {

@@ -1,4 +1,5 @@
-/* Certificates for tests, made when they are needed, in a directory that goes away again: no key is kept anywhere. */
+/* Certificates for tests, made when they are needed, in a directory that goes away again: no key is kept
+ * anywhere. */
 #ifndef NARU_UNIT_IO_IDENTITY_H
 #define NARU_UNIT_IO_IDENTITY_H
 
@@ -42,8 +43,8 @@ static inline bool identity_write(const identity *self)
     return written;
 }
 
-/* shapes    names: "DNS:a.example,IP:127.0.0.1"; NULL: an authority. issuer NULL: self-signed. days: how long it is
- *           good from now; negative: since when not. */
+/* shapes    names: "DNS:a.example,IP:127.0.0.1"; NULL: an authority. issuer NULL: self-signed. days: how
+ *           long it is good from now; negative: since when not. */
 static inline bool identity_make(identity *self, const char *label, const char *names, const identity *issuer, int days)
 {
     static long serial = 1;

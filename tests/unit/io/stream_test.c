@@ -19,7 +19,7 @@ static void echo_over(const char *address)
     TURN_UNTIL(&on, naru__buf_size(&client.got) == 14);
     CHECK_SPAN(naru_buf_span(&client.got), "hello, landing");
     CHECK_EQ(client.stream->sent, 14);
-    CHECK_EQ(server.data, 1);                /* both writes of the turn left in one */
+    CHECK_EQ(server.data, 1);               /* both writes of the turn left in one */
     CHECK(client.stream->out.data == NULL); /* and their memory is given back */
     CHECK(server.stream->out.data == NULL);
     CHECK_EQ(naru__stream_get_phase(client.stream), NARU__STREAM_READY);
@@ -32,8 +32,14 @@ static void echo_over(const char *address)
     bed_close(&on);
 }
 
-TEST(echoes_over_ipv4) { echo_over("127.0.0.1:0"); }
-TEST(echoes_over_ipv6) { echo_over("[::1]:0"); }
+TEST(echoes_over_ipv4)
+{
+    echo_over("127.0.0.1:0");
+}
+TEST(echoes_over_ipv6)
+{
+    echo_over("[::1]:0");
+}
 TEST(echoes_over_unix)
 {
     char address[64];
@@ -136,6 +142,8 @@ static void push_back(bool through)
     CHECK_EQ(server.stream->sent + naru__buf_size(&server.stream->out), BIG);
     CHECK_EQ(client.data, 0);
     CHECK_EQ(server.drain, 0);
+    /* The rest with room, or each segment waits for a delayed acknowledgement. */
+    CHECK_EQ(setsockopt(server.stream->fd, SOL_SOCKET, SO_SNDBUF, &(int){1 << 20}, sizeof(int)), 0);
     naru__stream_resume(client.stream);
     TURN_UNTIL(&on, naru__buf_size(&client.got) == BIG);
     check_pattern(naru_buf_span(&client.got));
@@ -148,8 +156,14 @@ static void push_back(bool through)
     free(big);
 }
 
-TEST(waits_for_a_slow_reader) { push_back(false); }
-TEST(writes_through_to_a_slow_reader) { push_back(true); }
+TEST(waits_for_a_slow_reader)
+{
+    push_back(false);
+}
+TEST(writes_through_to_a_slow_reader)
+{
+    push_back(true);
+}
 
 TEST(writes_through_at_once)
 {
@@ -328,7 +342,8 @@ TEST(drains_when_writing_breaks_after_the_end)
     free(big);
 }
 
-/* What the peer sent before it broke off is read before its end is told, even if our own write finds out first. */
+/* What the peer sent before it broke off is read before its end is told, even if our own write finds out
+ * first. */
 TEST(reads_on_when_writing_breaks)
 {
     bed on = {0};
@@ -346,6 +361,33 @@ TEST(reads_on_when_writing_breaks)
     CHECK_EQ(server.end, 0); /* not inside the call */
     TURN_UNTIL(&on, server.end == 1);
     CHECK_SPAN(naru_buf_span(&server.got), "last words");
+    CHECK_EQ(server.why, NARU_ERR_CLOSED);
+    CHECK_EQ(server.system_error, EPIPE);
+    peer_deinit(&server);
+    bed_close(&on);
+}
+
+/* Nobody reads, so the failed write itself has to tell. */
+TEST(tells_when_writing_breaks_during_a_pause)
+{
+    bed on = {0};
+    peer server;
+    int pair[2];
+    REQUIRE(bed_open(&on));
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
+    peer_init(&server, &on);
+    server.stream = naru__stream_accept(on.loop, pair[0], NULL, &peer_handler, &server);
+    REQUIRE(server.stream != NULL);
+    naru__stream_pause(server.stream);
+    CHECK_EQ(naru_loop_turn(on.loop, 0), NARU_OK);
+    close(pair[1]);
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(naru_loop_turn(on.loop, 0), NARU_OK);
+    }
+    CHECK_EQ(server.end, 0);
+    peer_send(&server, naru_span_of("too late"));
+    CHECK_EQ(naru_loop_turn(on.loop, 0), NARU_OK);
+    CHECK_EQ(server.end, 1);
     CHECK_EQ(server.why, NARU_ERR_CLOSED);
     CHECK_EQ(server.system_error, EPIPE);
     peer_deinit(&server);
@@ -381,6 +423,9 @@ TEST(a_stream_closed_by_a_neighbour_hears_nothing)
         peer_init(&peers[i], &on);
         peers[i].stream = naru__stream_accept(on.loop, pairs[i][0], NULL, &handler, &both);
         REQUIRE(peers[i].stream != NULL);
+    }
+    CHECK_EQ(naru_loop_turn(on.loop, 0), NARU_OK);
+    for (size_t i = 0; i < 2; i++) {
         REQUIRE(write(pairs[i][1], "x", 1) == 1);
     }
     CHECK_EQ(naru_loop_turn(on.loop, 1000), NARU_OK);
@@ -428,9 +473,18 @@ static void close_inside(size_t which)
     bed_close(&on);
 }
 
-TEST(closes_in_on_ready_of_the_server) { close_inside(0); }
-TEST(closes_in_on_ready_of_the_client) { close_inside(1); }
-TEST(closes_in_on_data) { close_inside(2); }
+TEST(closes_in_on_ready_of_the_server)
+{
+    close_inside(0);
+}
+TEST(closes_in_on_ready_of_the_client)
+{
+    close_inside(1);
+}
+TEST(closes_in_on_data)
+{
+    close_inside(2);
+}
 
 TEST(closes_twice_and_outside_of_a_turn)
 {
@@ -483,6 +537,7 @@ TEST_MAIN({"echoes over ipv4", echoes_over_ipv4}, {"echoes over ipv6", echoes_ov
           {"does not spin on a hang-up while paused", does_not_spin_on_a_hang_up_while_paused},
           {"half-closes both ways", half_closes_both_ways},
           {"drains when writing breaks after the end", drains_when_writing_breaks_after_the_end},
+          {"tells when writing breaks during a pause", tells_when_writing_breaks_during_a_pause},
           {"reads on when writing breaks", reads_on_when_writing_breaks},
           {"a stream closed by a neighbour hears nothing", a_stream_closed_by_a_neighbour_hears_nothing},
           {"closes in on_ready of the server", closes_in_on_ready_of_the_server},

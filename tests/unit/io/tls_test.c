@@ -61,7 +61,7 @@ static void cast_close(void)
     rmdir(identity_directory);
 }
 
-/* ---- what works --------------------------------------------------------------------------------------------- */
+/* ---- what works ---------------------------------------------------------------------------------------- */
 
 static void echo_as(const char *address, const char *name)
 {
@@ -96,11 +96,26 @@ static void echo_as(const char *address, const char *name)
     bed_close(&on);
 }
 
-TEST(echoes_for_a_name) { echo_as("127.0.0.1:0", "good.example"); }
-TEST(echoes_for_a_name_with_a_dot) { echo_as("127.0.0.1:0", "good.example."); }
-TEST(echoes_for_a_wildcard) { echo_as("127.0.0.1:0", "a.wild.example"); }
-TEST(echoes_for_an_ipv4_address) { echo_as("127.0.0.1:0", NULL); }
-TEST(echoes_for_an_ipv6_address) { echo_as("[::1]:0", NULL); }
+TEST(echoes_for_a_name)
+{
+    echo_as("127.0.0.1:0", "good.example");
+}
+TEST(echoes_for_a_name_with_a_dot)
+{
+    echo_as("127.0.0.1:0", "good.example.");
+}
+TEST(echoes_for_a_wildcard)
+{
+    echo_as("127.0.0.1:0", "a.wild.example");
+}
+TEST(echoes_for_an_ipv4_address)
+{
+    echo_as("127.0.0.1:0", NULL);
+}
+TEST(echoes_for_an_ipv6_address)
+{
+    echo_as("[::1]:0", NULL);
+}
 
 TEST(unix_sockets_speak_it_too)
 {
@@ -113,8 +128,7 @@ TEST(the_contexts_name_comes_first)
 {
     bed on = {0};
     peer server, client;
-    naru_tls *tls =
-        client_of((naru_tls_client_options){.ca_file = cast.ca.file, .server_name = "good.example"});
+    naru_tls *tls = client_of((naru_tls_client_options){.ca_file = cast.ca.file, .server_name = "good.example"});
     REQUIRE(bed_open(&on));
     CHECK(connect_peers_tls(&on, "127.0.0.1:0", cast.server, tls, "other.example", &server, &client));
     CHECK_STR(SSL_get_servername(server.stream->tls->ssl, TLSEXT_NAMETYPE_host_name), "good.example");
@@ -159,6 +173,8 @@ TEST(waits_for_a_slow_reader)
     CHECK(naru__buf_size(&server.stream->tls->out) < 512 << 10); /* ciphertext is not made far ahead */
     CHECK(server.stream->sent < BIG);
     CHECK_EQ(server.drain, 0);
+    /* The rest with room, or each segment waits for a delayed acknowledgement. */
+    CHECK_EQ(setsockopt(server.stream->fd, SOL_SOCKET, SO_SNDBUF, &(int){1 << 20}, sizeof(int)), 0);
     client.stop_at_data = true; /* from now on a pause in every on_data, with ciphertext left over */
     while (naru__buf_size(&client.got) < BIG && client.end == 0) {
         size_t before = client.data;
@@ -216,7 +232,7 @@ TEST(early_writes_wait)
     bed_close(&on);
 }
 
-/* ---- certificates ------------------------------------------------------------------------------------------- */
+/* ---- certificates -------------------------------------------------------------------------------------- */
 
 static void refuses(naru_tls *server_tls, naru_tls *client_tls, const char *name, const char *error)
 {
@@ -356,7 +372,7 @@ TEST(contexts_say_what_is_wrong)
     naru_tls_unref(NULL);
 }
 
-/* ---- a client of another make, byte by byte, and hostile ones -------------------------------------------------- */
+/* ---- a client of another make, byte by byte, and hostile ones ------------------------------------------ */
 
 /* A server stream on one end of a socket pair. */
 static int serve(bed *on, peer *server)
@@ -644,7 +660,7 @@ TEST(answers_do_not_pile_up)
     bed_close(&on);
 }
 
-/* ---- closing, memory, threads ---------------------------------------------------------------------------------- */
+/* ---- closing, memory, threads -------------------------------------------------------------------------- */
 
 static void close_inside(size_t which)
 {

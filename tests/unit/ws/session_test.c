@@ -1,5 +1,5 @@
-/* What no transcript can say of a session: sizes, random bytes that run short, input that is left as it was, and the calls
- * a connection makes beside the public ones. */
+/* What no transcript can say of a session: sizes, random bytes that run short, input that is left as it
+ * was, and the calls a connection makes beside the public ones. */
 #include "unit/check.h"
 #include "unit/failing_allocator.h"
 #include "ws/session.h"

@@ -1,0 +1,131 @@
+/* naru connect: what stdin says, from a person or a program, and what its end means.
+ *
+ * Not for: reading it (input.c, editor.c). Source: WHATWG WebSockets 4, for why a close must wait. */
+#include "connect_session.h"
+
+#include "exit_status.h"
+
+enum {
+    /* How long the peer has for the pong that marks the end of its answers. */
+    LAST_PONG_MS = 2000,
+    /* How often a close that waits for an upload or for stdout looks again. */
+    PROGRESS_MS = 2000
+};
+
+static const char end_mark[] = "end of input";
+
+/* A browser's WebSocket hears nothing more once it closes. So the close waits for a pong: a peer that answers
+ * in order has answered all before it. */
+static void on_input_end(void *user)
+{
+    connect_session *session = user;
+    const connect_settings *settings = session->settings;
+    session->ended = true;
+    session->buffered_bytes = naru_client_buffered_bytes(session->client);
+    if (settings->wait_ms != WAIT_NONE) {
+        naru_timer_start(session->finish, settings->wait_ms);
+    } else if (settings->count == 0) {
+        (void)naru_client_ping(session->client, naru_span_of(end_mark));
+        naru_timer_start(session->finish, LAST_PONG_MS);
+    }
+}
+
+static void finish(connect_session *session)
+{
+    if (session->settings->count > session->received) {
+        connect_notice(session, "%llu of %llu messages came in time", (unsigned long long)session->received,
+                       (unsigned long long)session->settings->count);
+        connect_decide(session, EXIT_TIMEOUT);
+    }
+    connect_close_as_told(session);
+}
+
+void connect_on_finish(void *user)
+{
+    connect_session *session = user;
+    uint64_t buffered = naru_client_buffered_bytes(session->client);
+    bool moves = buffered > 0 && buffered != session->buffered_bytes;
+    session->buffered_bytes = buffered;
+    if (moves || session->paused) {
+        naru_timer_start(session->finish, PROGRESS_MS);
+        return;
+    }
+    finish(session);
+}
+
+bool connect_input_pong(connect_session *session, naru_span data)
+{
+    bool marks_end = session->ended && naru_span_equal(data, naru_span_of(end_mark));
+    if (marks_end && session->settings->wait_ms == WAIT_NONE && session->settings->count == 0) {
+        finish(session);
+    }
+    return marks_end;
+}
+
+/* ---- stdin
+ * ----------------------------------------------------------------------------------------------------- */
+
+static naru_status on_record(naru_span record, void *user)
+{
+    connect_session *session = user;
+    session->records++;
+    return connect_send(session, record);
+}
+
+static void on_input_error(const char *text, void *user)
+{
+    connect_fail(user, "cannot read stdin: %s", text);
+}
+
+static void on_line(naru_span line, void *user)
+{
+    connect_session *session = user;
+    if (line.size > 0 && line.data[0] == '/') {
+        connect_slash(session, line);
+    } else {
+        (void)connect_send(session, line);
+    }
+}
+
+static void on_typed_end(void *user)
+{
+    connect_close_as_told(user);
+}
+
+void connect_input_start(connect_session *session)
+{
+    static const editor_handler typed = {.on_line = on_line, .on_end = on_typed_end};
+    static const input_handler piped = {.on_record = on_record, .on_end = on_input_end, .on_error = on_input_error};
+    const connect_settings *settings = session->settings;
+    if (session->person) {
+        session->editor = editor_new(session->loop, &typed, session);
+    }
+    if (session->editor) {
+        return;
+    }
+    session->person = false;
+    session->reading = true;
+    /* A record of text that encodes a binary message is up to twice as long as it, with blanks three times.
+     */
+    uint64_t record_bytes_max = settings->message_bytes_max * (settings->hex || settings->base64 ? 3 : 1);
+    if (input_open(&session->in, session->loop, settings->whole, record_bytes_max, &piped, session) != NARU_OK) {
+        connect_fail(session, "cannot read stdin");
+    }
+}
+
+void connect_input_stop(connect_session *session)
+{
+    editor_free(session->editor);
+    session->editor = NULL;
+    if (session->reading) {
+        input_close(&session->in);
+        session->reading = false;
+    }
+}
+
+void connect_input_resume(connect_session *session)
+{
+    if (session->reading) {
+        input_resume(&session->in);
+    }
+}

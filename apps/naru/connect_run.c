@@ -1,0 +1,160 @@
+/* naru connect: the request, the signals, and the loop around one session.
+ *
+ * Source: none. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "connect_session.h"
+#include "exit_status.h"
+
+/* ---- signals
+ * --------------------------------------------------------------------------------------------------- */
+
+static void on_signal(void *user, int signal)
+{
+    connect_session *session = user;
+    if (session->open && !session->closing) {
+        connect_close_as_told(session);
+        return;
+    }
+    connect_decide(session, EXIT_SIGNAL + signal);
+    if (session->over) {
+        naru_loop_stop(session->loop);
+    } else {
+        session->closing = true;
+        naru_client_abort(session->client);
+    }
+}
+
+static void on_resize(void *user, int signal)
+{
+    connect_session *session = user;
+    (void)signal;
+    if (session->editor) {
+        editor_resize(session->editor);
+    }
+}
+
+/* The shell that we were stopped in has used the terminal meanwhile. */
+static void on_continue(void *user, int signal)
+{
+    connect_session *session = user;
+    (void)signal;
+    if (session->editor) {
+        editor_continue(session->editor);
+    }
+}
+
+/* ---- the whole
+ * ------------------------------------------------------------------------------------------------- */
+
+enum { FIELDS_MAX = OPTION_LIST_MAX };
+
+static naru_span trimmed(const char *text)
+{
+    naru_span span = naru_span_of(text);
+    while (span.size > 0 && (span.data[0] == ' ' || span.data[0] == '\t')) {
+        span.data++;
+        span.size--;
+    }
+    while (span.size > 0 && (span.data[span.size - 1] == ' ' || span.data[span.size - 1] == '\t')) {
+        span.size--;
+    }
+    return span;
+}
+
+/* The command line has seen to it that each header has its colon. */
+static size_t read_headers(const option_list *headers, naru_http_field *fields)
+{
+    for (size_t i = 0; i < headers->count; i++) {
+        const char *colon = strchr(headers->items[i], ':');
+        size_t name_bytes = colon ? (size_t)(colon - headers->items[i]) : 0;
+        fields[i].name = (naru_span){(const uint8_t *)headers->items[i], name_bytes};
+        fields[i].value = trimmed(colon ? colon + 1 : "");
+    }
+    return headers->count;
+}
+
+static int open_client(connect_session *session, const char *url, naru_tls *tls)
+{
+    const connect_settings *settings = session->settings;
+    naru_http_field fields[FIELDS_MAX];
+    char address[256] = "";
+    if (settings->unix_path) {
+        snprintf(address, sizeof address, "unix:%s", settings->unix_path);
+    }
+    naru_client_options options = {
+        .conn.ws.message_bytes_max = settings->message_bytes_max,
+        .conn.ws.ping_interval_ms = settings->ping_interval_ms == 0 ? NARU_NEVER : settings->ping_interval_ms,
+        .conn.ws.deflate.enabled = settings->deflate,
+        .protocols = settings->protocols.items,
+        .protocols_count = settings->protocols.count,
+        .fields = fields,
+        .fields_count = read_headers(&settings->headers, fields),
+        .origin = settings->origin,
+        .address = settings->unix_path ? address : NULL,
+        .tls = tls,
+        .handshake_timeout_ms = settings->timeout_ms,
+        .allow_bad_ports = true,
+    };
+    const char *reason = NULL;
+    naru_status status =
+        naru_client_open(session->loop, url, &options, &connect_handler, session, &session->client, &reason);
+    if (status == NARU_OK) {
+        return OPTIONS_RUN;
+    }
+    connect_notice(session, "%s", reason ? reason : naru_status_text(status));
+    return status == NARU_ERR_ARGUMENT || status == NARU_ERR_UNSUPPORTED ? EXIT_USAGE : EXIT_OWN;
+}
+
+static bool hear_signals(connect_session *session)
+{
+    return naru_loop_signal(session->loop, SIGINT, on_signal, session) == NARU_OK &&
+           naru_loop_signal(session->loop, SIGTERM, on_signal, session) == NARU_OK &&
+           naru_loop_signal(session->loop, SIGWINCH, on_resize, session) == NARU_OK &&
+           naru_loop_signal(session->loop, SIGCONT, on_continue, session) == NARU_OK;
+}
+
+static int run(connect_session *session, const char *url, naru_tls *tls)
+{
+    session->finish = naru_timer_new(session->loop, connect_on_finish, session);
+    if (!session->finish || output_open(&session->out, session->loop, connect_on_output, session) != NARU_OK ||
+        !hear_signals(session)) {
+        connect_notice(session, "cannot start: out of memory or of descriptors");
+        return EXIT_OWN;
+    }
+    int status = open_client(session, url, tls);
+    if (status != OPTIONS_RUN) {
+        return status;
+    }
+    return naru_loop_run(session->loop) == NARU_OK && session->status >= 0 ? session->status : EXIT_OWN;
+}
+
+static bool wants_colours(void)
+{
+    const char *no_color = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
+    return !(no_color && no_color[0]) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
+int connect_run(const connect_settings *settings, const char *url, naru_tls *tls)
+{
+    connect_session session = {.settings = settings, .status = -1};
+    session.terminal = isatty(STDOUT_FILENO) == 1;
+    session.person = session.terminal && isatty(STDIN_FILENO) == 1;
+    session.colours = session.terminal && wants_colours();
+    session.loop = naru_loop_new(NULL);
+    if (!session.loop) {
+        return EXIT_OWN;
+    }
+    int status = run(&session, url, tls);
+    connect_input_stop(&session);
+    naru_client_free(session.client);
+    naru_timer_free(session.finish);
+    output_close(&session.out);
+    naru_loop_free(session.loop);
+    return status;
+}

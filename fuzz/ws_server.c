@@ -1,0 +1,9 @@
+/* A client's stream against a server's session. */
+#include "session.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    return fuzz_session(NARU_WS_SERVER, data, size);
+}
