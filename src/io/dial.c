@@ -99,6 +99,13 @@ static void all_failed(naru__dialer *dialer)
 
 /* ---- attempts ------------------------------------------------------------------------------------------ */
 
+/* A connected stream is as small as an accepted one. */
+static void forget_cold(naru__stream *stream)
+{
+    naru__free(&stream->loop->cache.allocator, stream->cold, sizeof *stream->cold);
+    stream->cold = NULL;
+}
+
 static void connected(attempt *self)
 {
     naru__dialer *dialer = self->dialer;
@@ -113,6 +120,7 @@ static void connected(attempt *self)
     dialer->running--;
     if (!dialer->tls) {
         release(dialer);
+        forget_cold(stream);
         stream->phase = NARU__STREAM_READY;
         naru__stream_flush_later(stream);
         stream->handler->on_ready(stream);
@@ -121,6 +129,7 @@ static void connected(attempt *self)
     stream->phase = NARU__STREAM_TLS;
     bool begun = naru__stream_tls_begin(stream, dialer->tls, false, dialer->tls_name);
     release(dialer);
+    forget_cold(stream);
     if (begun) {
         naru__stream_tls_start(stream);
     } else {

@@ -22,6 +22,7 @@ static void echo_over(const char *address)
     CHECK_EQ(server.data, 1);               /* both writes of the turn left in one */
     CHECK(client.stream->out.data == NULL); /* and their memory is given back */
     CHECK(server.stream->out.data == NULL);
+    CHECK(!server.stream->cold && !client.stream->cold); /* an idle one costs its struct alone */
     CHECK_EQ(naru__stream_get_phase(client.stream), NARU__STREAM_READY);
     CHECK(!naru__stream_is_tls(client.stream));
     peer_deinit(&client);
