@@ -176,7 +176,8 @@ static void print_all(void)
         kernels = list[k];
         size_t count_functions = kernels == &naru__kernels_portable ? 1 : sizeof by_kernel / sizeof by_kernel[0];
         for (size_t f = 0; f < count_functions; f++) {
-            print_row(kernels->name, &by_kernel[f], NARU__KERNEL_BYTES_MIN);
+            bool masks = by_kernel[f].run == run_kernel_mask;
+            print_row(kernels->name, &by_kernel[f], masks ? NARU__MASK_KERNEL_BYTES_MIN : NARU__UTF8_KERNEL_BYTES_MIN);
         }
     }
 }

@@ -7,7 +7,8 @@
 #include <naru/base.h>
 
 enum {
-    NARU__KERNEL_BYTES_MIN = 64, /* no kernel is called with less */
+    NARU__MASK_KERNEL_BYTES_MIN = 64, /* no kernel is called with less */
+    NARU__UTF8_KERNEL_BYTES_MIN = 32,
     NARU__KERNELS_MAX = 4
 };
 

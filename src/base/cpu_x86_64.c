@@ -21,10 +21,10 @@ typedef struct leaf {
     uint32_t eax, ebx, ecx, edx;
 } leaf;
 
-/* The portable mask is in 16-byte vectors, which is SSE2 already; in 64-byte vectors it would not be faster. */
+/* The portable mask is in 16-byte vectors, which is SSE2 already. */
 static const naru__kernels ssse3 = {"ssse3", naru__mask_portable, naru__utf8_ssse3, naru__mask_utf8_ssse3};
 static const naru__kernels avx2 = {"avx2", naru__mask_avx2, naru__utf8_avx2, naru__mask_utf8_avx2};
-static const naru__kernels avx512 = {"avx512", naru__mask_avx2, naru__utf8_avx512, naru__mask_utf8_avx512};
+static const naru__kernels avx512 = {"avx512", naru__mask_avx512, naru__utf8_avx512, naru__mask_utf8_avx512};
 
 static leaf ask(uint32_t number)
 {

@@ -6,14 +6,18 @@
 #include "cpu.h"
 #include "mask_word.h"
 
-void naru__mask(uint8_t *out, const uint8_t *in, size_t size, const uint8_t key[4], size_t phase)
+void naru__mask_by_word(uint8_t *out, const uint8_t *in, size_t size, uint64_t word)
 {
-    uint64_t word = naru__mask_word(key, phase);
-    if (size >= NARU__KERNEL_BYTES_MIN) {
+    if (size >= NARU__MASK_KERNEL_BYTES_MIN) {
         naru__kernels_best()->mask(out, in, size, word);
         return;
     }
     naru__mask_short(out, in, size, word);
+}
+
+void naru__mask(uint8_t *out, const uint8_t *in, size_t size, const uint8_t key[4], size_t phase)
+{
+    naru__mask_by_word(out, in, size, naru__mask_word(key, phase));
 }
 
 void naru__mask_portable(uint8_t *out, const uint8_t *in, size_t size, uint64_t key)

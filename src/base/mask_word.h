@@ -57,6 +57,18 @@ static inline void naru__lane_store(uint8_t *out, naru__lane bytes)
     memcpy(out, &bytes, sizeof bytes);
 }
 
+/* What masking 16 to 63 bytes would write, or-ed together eight by eight. */
+static inline uint64_t naru__mask_seen(const uint8_t *in, size_t size, uint64_t word)
+{
+    naru__lane key = naru__lane_of(word);
+    naru__lane turned = naru__lane_of(naru__mask_word_turn(word, size));
+    naru__lane seen = (naru__lane_load(in) ^ key) | (naru__lane_load(in + size - 16) ^ turned);
+    if (size > 32) {
+        seen |= (naru__lane_load(in + 16) ^ key) | (naru__lane_load(in + size - 32) ^ turned);
+    }
+    return seen[0] | seen[1];
+}
+
 /* 16 to 63 bytes. */
 static inline uint64_t naru__mask_lanes(uint8_t *out, const uint8_t *in, size_t size, uint64_t word)
 {
@@ -103,8 +115,12 @@ static inline uint64_t naru__mask_short(uint8_t *out, const uint8_t *in, size_t 
     return seen;
 }
 
+/* naru__mask with the key as a word. */
+void naru__mask_by_word(uint8_t *out, const uint8_t *in, size_t size, uint64_t word);
+
 /* naru__kernels.mask, each for its machines. */
 void naru__mask_portable(uint8_t *out, const uint8_t *in, size_t size, uint64_t key);
 void naru__mask_avx2(uint8_t *out, const uint8_t *in, size_t size, uint64_t key);
+void naru__mask_avx512(uint8_t *out, const uint8_t *in, size_t size, uint64_t key);
 
 #endif

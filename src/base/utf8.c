@@ -1,5 +1,5 @@
 /* UTF-8 in pieces: a state machine in shifts, with blocks of ASCII stepped over. It alone tells good from bad; from
- * 64 bytes on the machine's kernel says first how much of the front is good anyway.
+ * 32 bytes on the machine's kernel says first how much of the front is good anyway.
  * Each byte selects a word in which every state has six bits that hold its next state, itself the position of
  * six bits: a step is one load, which waits for nothing, and one shift. Source: RFC 3629 4. */
 #include "utf8.h"
@@ -52,7 +52,7 @@ static const uint64_t steps[256] = {
 };
 /* clang-format on */
 
-enum { BLOCK_BYTES = 16 };
+enum { BLOCK_BYTES = 16, SHORT_MAX = 64 };
 
 /* For a small text the call would be a sixth of the work. */
 #define INLINED static inline __attribute__((always_inline))
@@ -171,7 +171,7 @@ static bool settle(naru__utf8 *utf8, place end, size_t *bad_offset_out)
 static bool feed_long(naru__utf8 *utf8, naru_span piece, size_t *bad_offset_out)
 {
     place at = finish_character(utf8->state, piece.data, piece.size);
-    if (at.state == START && piece.size - at.at >= NARU__KERNEL_BYTES_MIN) {
+    if (at.state == START && piece.size - at.at >= NARU__UTF8_KERNEL_BYTES_MIN) {
         at.at += naru__kernels_best()->utf8(piece.data + at.at, piece.size - at.at);
     }
     if (at.state != BAD) {
@@ -180,12 +180,22 @@ static bool feed_long(naru__utf8 *utf8, naru_span piece, size_t *bad_offset_out)
     return settle(utf8, at, bad_offset_out);
 }
 
+/* 16 to 63 bytes: a mask of zeros shows them as they are. */
+static bool ascii_short(const uint8_t *p, size_t size)
+{
+    return (naru__mask_seen(p, size, 0) & HIGH_BITS) == 0;
+}
+
 bool naru__utf8_feed(naru__utf8 *utf8, naru_span piece, size_t *bad_offset_out)
 {
-    if (piece.size >= NARU__KERNEL_BYTES_MIN) {
-        return feed_long(utf8, piece, bad_offset_out);
+    bool lanes = piece.size >= BLOCK_BYTES && piece.size < SHORT_MAX;
+    if (lanes && utf8->state == START && ascii_short(piece.data, piece.size)) {
+        return true;
     }
-    return settle(utf8, look((place){utf8->state, 0}, piece.data, piece.size), bad_offset_out);
+    if (piece.size < NARU__UTF8_KERNEL_BYTES_MIN) {
+        return settle(utf8, look((place){utf8->state, 0}, piece.data, piece.size), bad_offset_out);
+    }
+    return feed_long(utf8, piece, bad_offset_out);
 }
 
 /* As finish_character, of bytes that are still masked. Also unmasks the bad one. */
@@ -208,10 +218,8 @@ static bool mask_utf8_long(uint8_t *bytes, size_t size, uint64_t word, naru__utf
     place at = unmask_character(utf8->state, bytes, size, word);
     size_t done = at.at + (at.state == BAD && at.at < size);
     uint64_t turned = naru__mask_word_turn(word, done);
-    if (size - done < NARU__KERNEL_BYTES_MIN) {
-        naru__mask_short(bytes + done, bytes + done, size - done, turned);
-    } else if (at.state != START) {
-        naru__kernels_best()->mask(bytes + done, bytes + done, size - done, turned);
+    if (at.state != START || size - done < NARU__UTF8_KERNEL_BYTES_MIN) {
+        naru__mask_by_word(bytes + done, bytes + done, size - done, turned);
     } else {
         at.at += naru__kernels_best()->mask_utf8(bytes + done, size - done, turned);
     }
@@ -221,11 +229,17 @@ static bool mask_utf8_long(uint8_t *bytes, size_t size, uint64_t word, naru__utf
     return settle(utf8, at, bad_offset_out);
 }
 
+/* Under 64 bytes: so short, or all ASCII, that a kernel is not worth its call? Looks through the mask. */
+static bool plain(const uint8_t *bytes, size_t size, uint64_t word)
+{
+    return size < NARU__UTF8_KERNEL_BYTES_MIN || (naru__mask_seen(bytes, size, word) & HIGH_BITS) == 0;
+}
+
 bool naru__mask_utf8(uint8_t *bytes, size_t size, const uint8_t key[4], size_t phase, naru__utf8 *utf8,
                      size_t *bad_offset_out)
 {
     uint64_t word = naru__mask_word(key, phase);
-    if (size >= NARU__KERNEL_BYTES_MIN || (size > 0 && utf8->state != START)) {
+    if (size >= SHORT_MAX || (size > 0 && utf8->state != START) || !plain(bytes, size, word)) {
         return mask_utf8_long(bytes, size, word, utf8, bad_offset_out);
     }
     uint64_t seen = naru__mask_short(bytes, bytes, size, word);
@@ -252,7 +266,7 @@ static size_t know_nothing(const uint8_t *text, size_t size)
 
 static size_t mask_and_know_nothing(uint8_t *text, size_t size, uint64_t key)
 {
-    naru__mask_portable(text, text, size, key);
+    naru__mask_by_word(text, text, size, key);
     return 0;
 }
 

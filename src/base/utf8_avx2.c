@@ -70,12 +70,15 @@ static inline bool vec_any_high(vec bytes)
 
 #include "utf8_lookup.h"
 
+/* What is too short for the method goes to who has shorter vectors; who has AVX2 has SSSE3. */
+enum { BYTES_MIN = VEC_BYTES + 3 };
+
 size_t naru__utf8_avx2(const uint8_t *text, size_t size)
 {
-    return good_front(NULL, text, size, 0);
+    return size < BYTES_MIN ? naru__utf8_ssse3(text, size) : good_front(NULL, text, size, 0);
 }
 
 size_t naru__mask_utf8_avx2(uint8_t *text, size_t size, uint64_t key)
 {
-    return good_front(text, text, size, key);
+    return size < BYTES_MIN ? naru__mask_utf8_ssse3(text, size, key) : good_front(text, text, size, key);
 }

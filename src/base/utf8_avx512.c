@@ -70,7 +70,7 @@ static inline bool vec_any_high(vec bytes)
 
 #include "utf8_lookup.h"
 
-/* Who has AVX-512 has AVX2. */
+/* What is too short for the method goes to who has shorter vectors; who has AVX-512 has AVX2. */
 enum { BYTES_MIN = VEC_BYTES + 3 };
 
 size_t naru__utf8_avx512(const uint8_t *text, size_t size)

@@ -9,8 +9,8 @@ static bool may_send(const naru_conn *conn)
     return conn->phase <= NARU__CONN_OPEN && conn->ws.state == NARU_WS_OPEN;
 }
 
-/* What was queued leaves at the end of the turn. NARU_FULL owes the application an on_drain, also when this turn's flush
- * takes everything. */
+/* What was queued leaves at the end of the turn. NARU_FULL owes the application an on_drain, also when this
+ * turn's flush takes everything. */
 static naru_status answer(naru_conn *conn, naru_status status)
 {
     const naru_conn_options *options = conn->options;

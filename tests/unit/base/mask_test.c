@@ -98,7 +98,7 @@ TEST(every_kernel_is_as_defined)
         in[i] = (uint8_t)(i * 11 + 3);
     }
     for (size_t k = 0; k < count; k++) {
-        for (size_t size = NARU__KERNEL_BYTES_MIN; size < SIZE_MAX_TRIED; size++) {
+        for (size_t size = NARU__MASK_KERNEL_BYTES_MIN; size < SIZE_MAX_TRIED; size++) {
             for (size_t phase = 0; phase < 4; phase++) {
                 uint8_t out[ROOM];
                 size_t shift = size * 5 % 33;

@@ -198,7 +198,7 @@ static size_t draw(size_t below)
 /* From `from` on, where a character begins, in pieces too small for any kernel. */
 static size_t portable(naru_span text, size_t from, naru__utf8 *utf8_out)
 {
-    enum { PIECE = NARU__KERNEL_BYTES_MIN - 1 };
+    enum { PIECE = NARU__UTF8_KERNEL_BYTES_MIN - 1 };
     *utf8_out = (naru__utf8){0};
     while (from < text.size) {
         size_t size = text.size - from < PIECE ? text.size - from : PIECE;
@@ -349,7 +349,8 @@ TEST(kernels_agree_on_every_size_and_on_random_texts)
     EACH_KERNEL(kernels)
     {
         for (size_t round = 0; round < 20000; round++) {
-            size_t size = round < 10000 ? NARU__KERNEL_BYTES_MIN + round % 240 : NARU__KERNEL_BYTES_MIN + draw(3000);
+            size_t size =
+                round < 10000 ? NARU__UTF8_KERNEL_BYTES_MIN + round % 240 : NARU__UTF8_KERNEL_BYTES_MIN + draw(3000);
             uint8_t *text = malloc(size);
             REQUIRE(text);
             random_text(text, size);
@@ -381,7 +382,7 @@ TEST(kernels_unmask_and_agree)
     EACH_KERNEL(kernels)
     {
         for (size_t round = 0; round < 8000; round++) {
-            size_t size = NARU__KERNEL_BYTES_MIN + (round < 4000 ? round / 4 % 240 : draw(2000));
+            size_t size = NARU__UTF8_KERNEL_BYTES_MIN + (round < 4000 ? round / 4 % 240 : draw(2000));
             uint8_t *text = malloc(size);
             REQUIRE(text);
             random_text(text, size);

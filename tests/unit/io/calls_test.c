@@ -116,7 +116,7 @@ static bool town_open(town *self)
 static bool join(town *self, size_t index)
 {
     struct sockaddr_in to = {.sin_family = AF_INET};
-    to.sin_port = htons((uint16_t)atoi(strrchr(self->at.bound, ':') + 1));
+    to.sin_port = htons(port_of(self->at.bound));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     self->clients[index] = socket(AF_INET, SOCK_STREAM, 0);
     return connect(self->clients[index], (struct sockaddr *)&to, sizeof to) == 0;

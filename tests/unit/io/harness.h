@@ -190,6 +190,12 @@ static inline naru_status landing_open(landing *self, bed *on, const char *addre
     return naru__listener_open(on->loop, address, false, 0, landing_accepted, self, &self->listener, self->bound);
 }
 
+/* The number behind the last colon of an address. */
+static inline uint16_t port_of(const char *bound)
+{
+    return (uint16_t)strtoul(strrchr(bound, ':') + 1, NULL, 10);
+}
+
 /* The naru__dial for what a landing is bound to. `host` holds what the strings point at. */
 static inline naru__dial dial_to(const landing *to, char host[128])
 {
@@ -199,7 +205,7 @@ static inline naru__dial dial_to(const landing *to, char host[128])
         return dial;
     }
     char *colon = strrchr(host, ':');
-    dial.port = (uint16_t)atoi(colon + 1);
+    dial.port = port_of(to->bound);
     *colon = '\0';
     if (host[0] == '[') {
         colon[-1] = '\0';
