@@ -45,8 +45,9 @@ function(naru__test_properties test labels timeout)
 endfunction()
 
 # A test program over libnaru.a, so that it reaches naru__ names and "room/file.h". The tsan build has only WET ones.
+# These run twice, the second time with every loop on io_uring (tests/unit/backend.c), unless ONE_BACKEND is said.
 function(naru_unit_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "WET" "TIMEOUT" "SOURCES;LIBS;ARGS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "WET;ONE_BACKEND" "TIMEOUT" "SOURCES;LIBS;ARGS;LABELS")
   if(NARU_FUZZ OR (NARU_TSAN AND NOT arg_WET))
     return()
   endif()
@@ -57,6 +58,16 @@ function(naru_unit_test name)
   target_link_libraries(${target} PRIVATE naru_static naru_flags ${arg_LIBS})
   add_test(NAME ${NARU_TEST_PREFIX}${name} COMMAND ${target} ${arg_ARGS})
   naru__test_properties(${NARU_TEST_PREFIX}${name} "unit;${arg_LABELS}" "${arg_TIMEOUT}")
+  if(arg_WET AND NOT arg_ONE_BACKEND)
+    target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests/unit/backend.c)
+    target_link_options(${target} PRIVATE -Wl,--wrap=naru_loop_new)
+    set(second ${NARU_TEST_PREFIX}uring.${name})
+    add_test(NAME ${second} COMMAND ${target} ${arg_ARGS})
+    naru__test_properties(${second} "unit;uring;${arg_LABELS}" "${arg_TIMEOUT}")
+    set_property(TEST ${NARU_TEST_PREFIX}${name} APPEND PROPERTY ENVIRONMENT NARU_TEST_BACKEND=epoll)
+    set_property(TEST ${second} APPEND PROPERTY ENVIRONMENT NARU_TEST_BACKEND=io_uring)
+    set_tests_properties(${second} PROPERTIES SKIP_RETURN_CODE 77)
+  endif()
 endfunction()
 
 # One LLVMFuzzerTestOneInput. The fuzz build searches from fuzz/corpus/<name>; every other replays that corpus once.

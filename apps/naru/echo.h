@@ -7,6 +7,7 @@
 typedef struct echo_settings {
     listen_settings listen;
     uint64_t threads;
+    const char *backend; /* NULL: auto */
     const char *connect_url; /* NULL: listen */
     option_list protocols;
     const char *ca_file;

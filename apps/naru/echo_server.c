@@ -27,6 +27,7 @@ typedef struct echo_server {
     size_t count;
     bool stopping;
     listen_log log;
+    naru_backend backend;
     naru_tls *tls;
     char bound[OPTION_LIST_MAX][BOUND_BYTES];
 } echo_server;
@@ -60,12 +61,27 @@ static void on_signal(void *user, int signal)
     stop_lane(&echo->lanes[0]);
 }
 
+static const char *const backend_names[] = {
+    [NARU_BACKEND_AUTO] = "auto", [NARU_BACKEND_EPOLL] = "epoll", [NARU_BACKEND_IO_URING] = "io_uring"};
+enum { BACKENDS = sizeof backend_names / sizeof backend_names[0] };
+
+/* BACKENDS: no such one. */
+static unsigned backend_of(const char *name)
+{
+    unsigned backend = 0;
+    while (name && backend < BACKENDS && strcmp(name, backend_names[backend]) != 0) {
+        backend++;
+    }
+    return backend;
+}
+
 static naru_status open_lane(echo_server *echo, echo_lane *lane, const naru_server_options *options)
 {
-    naru_loop_options loop_options = {.log = listen_log_line, .log_user = &echo->log};
+    naru_loop_options loop_options = {.log = listen_log_line, .log_user = &echo->log, .backend = echo->backend};
     lane->loop = naru_loop_new(&loop_options);
     if (!lane->loop) {
-        return NARU_ERR_MEMORY;
+        /* One that was asked for by name and is not to be had: the log has said why. */
+        return echo->backend == NARU_BACKEND_IO_URING ? NARU_ERR_SYSTEM : NARU_ERR_MEMORY;
     }
     naru_status status = naru_server_new(lane->loop, options, &lane->server);
     if (status == NARU_OK) {
@@ -188,7 +204,12 @@ int echo_serve(const cli_command *command, const echo_settings *settings)
             return options_complain(command, "--threads needs HOST:PORT: a unix socket has one listener");
         }
     }
+    unsigned backend = backend_of(settings->backend);
+    if (backend == BACKENDS) {
+        return options_complain(command, "--backend is auto, epoll or io_uring");
+    }
     echo_server echo = {.count = (size_t)settings->threads,
+                        .backend = (naru_backend)backend,
                         .log = {.who = "naru echo", .verbose = settings->listen.verbose}};
     int status = listen_tls(command, &settings->listen, &echo.tls);
     if (status != OPTIONS_RUN) {

@@ -18,6 +18,13 @@ typedef enum naru_log_level { NARU_LOG_ERROR = 0, NARU_LOG_WARN, NARU_LOG_INFO, 
 /* Where the library says what it decided. line: one line, no newline, escaped, valid until the call returns. */
 typedef void naru_log_fn(void *user, naru_log_level level, const char *line);
 
+/* How the loop hears of its sockets. */
+typedef enum naru_backend {
+    NARU_BACKEND_AUTO = 0, /* what docs/performance.md found faster, if the kernel has it */
+    NARU_BACKEND_EPOLL,
+    NARU_BACKEND_IO_URING /* Linux 6.1, and a sandbox that allows it */
+} naru_backend;
+
 /* 0 and NULL mean the default that is named. */
 typedef struct naru_loop_options {
     const naru_allocator *allocator; /* everything on the loop is taken from it (through the loop's own cache) */
@@ -25,9 +32,11 @@ typedef struct naru_loop_options {
     size_t cache_bytes_max;          /* freed blocks kept for use again; 4 MiB */
     naru_log_fn *log;                /* none */
     void *log_user;
+    naru_backend backend; /* NARU_BACKEND_AUTO */
 } naru_loop_options;
 
-/* options NULL: the defaults. errors NULL: no memory or no descriptors. thread: the caller's becomes the owner when
+/* options NULL: the defaults. errors NULL: no memory, no descriptors, or the kernel refuses the backend that was asked
+ * for by name (the log tells why). thread: the caller's becomes the owner when
  * it first runs the loop. */
 NARU_API NARU_MUST_USE naru_loop *naru_loop_new(const naru_loop_options *options);
 /* Everything on it must have been freed before. NULL is fine. */
@@ -44,6 +53,7 @@ NARU_API void naru_loop_stop(naru_loop *loop);
 NARU_API naru_status naru_loop_turn(naru_loop *loop, uint32_t timeout_ms);
 NARU_API int naru_loop_fd(const naru_loop *loop);
 NARU_API uint32_t naru_loop_wait_ms(const naru_loop *loop); /* UINT32_MAX: no timer */
+NARU_API naru_backend naru_loop_backend(const naru_loop *loop); /* never AUTO */
 
 /* Milliseconds of a clock that never goes back, read once a turn. */
 NARU_API uint64_t naru_loop_now_ms(const naru_loop *loop);

@@ -9,6 +9,7 @@
 #include "io/cache.h"
 #include "io/loop.h"
 #include "io/stream.h"
+#include "io/uring.h"
 
 /* The struct that a member is part of. */
 #define NARU__OWNER(pointer, type, member) ((type *)(void *)((uint8_t *)(pointer)-offsetof(type, member)))
@@ -29,7 +30,8 @@ struct naru_loop {
     uint8_t *receive; /* every socket is read into it */
     size_t receive_bytes;
     uint8_t *decrypted; /* what TLS makes of it, as long; taken when it is first needed */
-    int backend_fd;
+    int backend_fd;    /* epoll's */
+    naru__uring *ring; /* NULL: epoll tells of streams too */
 
     uint64_t now_ms;
     naru__wheel wheel;
@@ -85,5 +87,20 @@ void naru__entropy_close(naru__entropy_pool *pool);
 
 /* Send, announce, tell drains, free the closed: everything that streams left for the end of the turn. */
 void naru__streams_end_turn(naru_loop *loop);
+
+/* backend_uring.c */
+NARU_MUST_USE naru_status naru__uring_turn(naru_loop *loop, int timeout_ms);
+void naru__uring_ask_epoll(naru_loop *loop); /* have its descriptor watched once more */
+/* Submit what is queued, and see to what was sent. Nothing without a ring. From the loop's thread, and before anybody
+ * else may touch a stream. */
+void naru__uring_settle(naru_loop *loop);
+void naru__uring_stop(naru_loop *loop); /* before the loop's memory goes */
+
+/* stream_uring.c, for backend_uring.c */
+void naru__uring_stream_received(naru_loop *loop, naru__stream *stream, const struct io_uring_cqe *cqe);
+void naru__uring_stream_sent(naru__stream *stream, size_t size);
+/* Less than everything: result is what left, or the negative errno. */
+void naru__uring_stream_sent_less(naru__stream *stream, int result);
+void naru__uring_bury_gone(naru_loop *loop, bool all);
 
 #endif

@@ -110,12 +110,9 @@ static void connected(attempt *self)
 {
     naru__dialer *dialer = self->dialer;
     naru__stream *stream = dialer->stream;
-    /* The entry in the backend changes hands with the descriptor. */
+    /* The entry in epoll changes hands with the descriptor. */
     stream->fd = self->fd;
-    stream->source.ready = naru__stream_ready_io;
-    stream->armed = NARU__READY_IN;
-    naru__stream_mark(stream, NARU__ADDED);
-    naru__backend_set(stream->loop, &stream->source, stream->fd, NARU__READY_IN);
+    naru__stream_adopt(stream);
     self->fd = -1;
     dialer->running--;
     if (!dialer->tls) {

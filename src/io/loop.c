@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 
@@ -41,11 +42,42 @@ void naru__loop_read_clock(naru_loop *loop)
     loop->now_ms = clock_ms(CLOCK_MONOTONIC);
 }
 
+/* errors false: asked for by name, and refused. */
+static bool open_ring(naru_loop *loop, naru_backend wanted)
+{
+    char why[NARU__URING_WHY_BYTES] = "";
+    if (wanted == NARU_BACKEND_EPOLL) {
+        return true;
+    }
+    loop->ring = naru__uring_open(loop->below, loop->receive_bytes, why);
+    if (!loop->ring) {
+        bool insisted = wanted == NARU_BACKEND_IO_URING;
+        naru__log(loop, insisted ? NARU_LOG_ERROR : NARU_LOG_DEBUG, "io_uring is not to be had: %s%s", why,
+                  insisted ? "" : "; epoll it is");
+        return !insisted;
+    }
+    return true;
+}
+
+static void close_ring(naru_loop *loop)
+{
+    naru__uring *ring = loop->ring;
+    if (!ring) {
+        return;
+    }
+    close(ring->fd); /* the kernel's last use of what follows */
+    ring->fd = -1;
+    naru__uring_bury_gone(loop, true);
+    naru__uring_close(ring);
+    loop->ring = NULL;
+}
+
 static void release(naru_loop *loop)
 {
     naru__signals_deinit(loop);
     naru__post_deinit(loop);
     naru__entropy_close(loop->entropy);
+    close_ring(loop);
     if (loop->backend_fd >= 0) {
         naru__backend_close(loop->backend_fd);
     }
@@ -56,14 +88,15 @@ static void release(naru_loop *loop)
     naru__free(loop->below, loop, sizeof *loop);
 }
 
-static bool acquire(naru_loop *loop)
+static bool acquire(naru_loop *loop, naru_backend backend)
 {
     loop->receive = naru__alloc(loop->below, loop->receive_bytes);
     loop->burials = naru__alloc(loop->below, BURIALS_MIN * sizeof *loop->burials);
     loop->burials_max = loop->burials ? BURIALS_MIN : 0;
     loop->entropy = naru__entropy_open();
     loop->backend_fd = naru__backend_open();
-    return loop->receive && loop->burials && loop->entropy && loop->backend_fd >= 0 && naru__post_init(loop);
+    return loop->receive && loop->burials && loop->entropy && loop->backend_fd >= 0 && naru__post_init(loop) &&
+           open_ring(loop, backend);
 }
 
 naru_loop *naru_loop_new(const naru_loop_options *options)
@@ -85,7 +118,7 @@ naru_loop *naru_loop_new(const naru_loop_options *options)
     naru__cache_init(&loop->cache, below, chosen.cache_bytes_max > 0 ? chosen.cache_bytes_max : CACHE_BYTES);
     naru__loop_read_clock(loop);
     naru__wheel_init(&loop->wheel, loop->now_ms);
-    if (!acquire(loop)) {
+    if (!acquire(loop, chosen.backend)) {
         release(loop);
         return NULL;
     }
@@ -197,6 +230,9 @@ void naru_loop_free(naru_loop *loop)
     assert(!loop->in_turn);
     assert(loop->active == 0);
     naru__streams_end_turn(loop);
+    if (loop->ring) {
+        naru__uring_stop(loop);
+    }
     bury(loop);
     release(loop);
 }
@@ -235,6 +271,11 @@ static int wait_limit_ms(naru_loop *loop, uint32_t timeout_ms, clockid_t clock)
     return wait_ms < INT_MAX ? (int)wait_ms : INT_MAX;
 }
 
+static naru_status wait_for_work(naru_loop *loop, int timeout_ms)
+{
+    return loop->ring ? naru__uring_turn(loop, timeout_ms) : naru__backend_turn(loop, timeout_ms);
+}
+
 naru_status naru_loop_turn(naru_loop *loop, uint32_t timeout_ms)
 {
     if (!loop->owned) {
@@ -247,7 +288,7 @@ naru_status naru_loop_turn(naru_loop *loop, uint32_t timeout_ms)
     loop->turns++;
     /* The coarse clock costs next to nothing, and notices if the callbacks since the turn's reading took
      * long. */
-    naru_status status = naru__backend_turn(loop, wait_limit_ms(loop, timeout_ms, CLOCK_MONOTONIC_COARSE));
+    naru_status status = wait_for_work(loop, wait_limit_ms(loop, timeout_ms, CLOCK_MONOTONIC_COARSE));
     naru__watch_run_always_ready(loop);
     naru__post_run(loop);
     naru__timers_fire(loop);
@@ -258,12 +299,23 @@ naru_status naru_loop_turn(naru_loop *loop, uint32_t timeout_ms)
     return status;
 }
 
+/* What a turn leaves to be sent may go with the next turn's wait, if that follows at once. */
+static void hold_submissions(naru_loop *loop, bool hold)
+{
+    if (loop->ring) {
+        loop->ring->hold = hold;
+        naru__uring_settle(loop);
+    }
+}
+
 naru_status naru_loop_run(naru_loop *loop)
 {
     naru_status status = NARU_OK;
+    hold_submissions(loop, true);
     while (status == NARU_OK && !loop->stopping && (loop->active > 0 || work_waits(loop))) {
         status = naru_loop_turn(loop, UINT32_MAX);
     }
+    hold_submissions(loop, false);
     loop->stopping = false;
     return status;
 }
@@ -275,12 +327,20 @@ void naru_loop_stop(naru_loop *loop)
 
 int naru_loop_fd(const naru_loop *loop)
 {
-    return loop->backend_fd;
+    return loop->ring ? loop->ring->fd : loop->backend_fd;
+}
+
+naru_backend naru_loop_backend(const naru_loop *loop)
+{
+    return loop->ring ? NARU_BACKEND_IO_URING : NARU_BACKEND_EPOLL;
 }
 
 uint32_t naru_loop_wait_ms(const naru_loop *loop)
 {
     naru_loop *self = (naru_loop *)(uintptr_t)loop;
+    if (loop->ring && !loop->ring->ready_asked) {
+        return 0; /* before the first turn the ring's descriptor tells nothing */
+    }
     int wait_ms = wait_limit_ms(self, UINT32_MAX, CLOCK_MONOTONIC);
     return wait_ms < 0 ? UINT32_MAX : (uint32_t)wait_ms;
 }

@@ -1,6 +1,6 @@
 /* Streams: what their owners call. Nothing here calls an owner back.
  *
- * Not for: transfers (stream_io.c), connecting (dial.c), records (stream_tls.c). Source: none. */
+ * Not for: transfers (stream_epoll.c, stream_uring.c), connecting (dial.c), records (stream_tls.c). Source: none. */
 #include "io/stream.h"
 
 #include <assert.h>
@@ -206,7 +206,7 @@ void naru__stream_resume(naru__stream *stream)
         return;
     }
     naru__stream_update_interest(stream);
-    if (stream->tls) {
+    if (stream->tls || naru__uring_holds(stream)) {
         naru__stream_mark(stream, NARU__RESUMED);
         naru__stream_flush_later(stream);
     }
@@ -254,6 +254,7 @@ void naru__stream_free(naru__stream *stream)
     const naru_allocator *allocator = &stream->loop->cache.allocator;
     naru__stream_tls_free(stream);
     naru_buf_deinit(&stream->out); /* its owner may have appended after closing */
+    naru__uring_forget_held(stream);
     naru__free(allocator, stream->cold, sizeof *stream->cold);
     naru__free(allocator, stream, sizeof *stream);
 }

@@ -46,7 +46,8 @@ struct naru__stream {
     uint8_t armed; /* what the backend waits for */
     naru__source source;
     naru__stream *dirty_next; /* of the loop's list of those that have work at the end of the turn */
-    naru__stream_cold *cold;  /* what only a connecting or failed stream needs; NULL: nothing */
+    naru__stream_cold *cold;  /* what only a connecting, paused or failed stream needs; NULL: nothing */
+    uint8_t ring;             /* what an io_uring does for it */
 };
 _Static_assert(sizeof(struct naru__stream) <= 128, "what an idle connection costs");
 

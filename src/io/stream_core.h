@@ -1,9 +1,12 @@
 /* A stream's inside, for the files that it is made of:
  *
- *   stream.c      what its owner calls          stream_io.c   readiness to bytes, and the end of the turn
- *   dial.c        how it gets connected         stream_tls.c  records in between */
+ *   stream.c        what its owner calls              stream_tls.c   records in between
+ *   dial.c          how it gets connected             stream_io.c    what both backends share
+ *   stream_epoll.c  readiness to bytes, and back      stream_uring.c  completions to bytes, and back */
 #ifndef NARU_IO_STREAM_CORE_H
 #define NARU_IO_STREAM_CORE_H
+
+#include <sys/types.h>
 
 #include "core.h"
 
@@ -26,10 +29,19 @@ enum {
 
 enum { NARU__STREAM_ERROR_BYTES = 384 };
 
+/* Of naru__stream.ring, where an io_uring receives. */
+enum {
+    NARU__RECEIVING = 1 << 0, /* a receive is under way; the kernel names the stream once more when that ends */
+    NARU__CANCELLED = 1 << 1, /* and has been called off */
+    NARU__HUNG_UP = 1 << 2    /* epoll told of a hang-up: not to be asked again while nobody reads */
+};
+
 typedef struct naru__dialer naru__dialer;
 
 struct naru__stream_cold {
     naru__dialer *dialer; /* NULL once connected or failed */
+    naru_buf held;        /* what an io_uring received during a pause; without allocator until then */
+    bool held_end;        /* and the peer's end behind it */
     char error[NARU__STREAM_ERROR_BYTES];
 };
 
@@ -47,18 +59,54 @@ static inline void naru__stream_unmark(naru__stream *stream, unsigned flags)
 }
 
 /* stream_io.c */
-void naru__stream_ready_io(naru__source *source, unsigned events); /* of its source */
 /* Put a connected descriptor into the backend's care. errors false: errno tells. */
 NARU_MUST_USE bool naru__stream_watch(naru__stream *stream);
-void naru__stream_unwatch(naru__stream *stream);
+/* The same for one that epoll knows already, as somebody else's. */
+void naru__stream_adopt(naru__stream *stream);
+void naru__stream_unwatch(naru__stream *stream); /* epoll forgets it */
 void naru__stream_update_interest(naru__stream *stream);
+void naru__stream_unwatchable(naru__stream *stream, int error); /* it fails at the end of the turn */
 /* Give as much of `bytes` to the kernel as it takes. SIZE_MAX: writing failed, and the stream is marked
  * so. */
 size_t naru__stream_transmit(naru__stream *stream, naru_span bytes);
-void naru__stream_hand_over(naru__stream *stream, uint8_t *bytes, size_t size); /* on_data */
-void naru__stream_end_read(naru__stream *stream); /* the peer's end, in order: on_end(NARU_END) */
+void naru__stream_flush_plain(naru__stream *stream); /* the same with `out` */
+void naru__stream_end_read(naru__stream *stream);    /* the peer's end, in order: on_end(NARU_END) */
+/* A receive brought its end (got 0) or an error instead of bytes. */
+void naru__stream_receive_failed(naru__stream *stream, ssize_t got, int error);
+/* Nobody reads now, but the socket has something to tell. */
+void naru__stream_ready_unread(naru__stream *stream, unsigned events);
 /* From the loop only: mark it dead and tell its owner. error_text NULL: the one of system_error. */
 void naru__stream_fail(naru__stream *stream, naru_status why, int system_error, const char *error_text);
+/* What may have to come before the bytes. false: then there is nobody for the bytes any more. */
+bool naru__stream_owed(naru__stream *stream);
+/* After a flush: everything but the plain case of bytes that have left. */
+void naru__stream_end_turn_rest(naru__stream *stream);
+
+/* on_data. Most owners answer what they get: have room for it at hand. */
+static inline void naru__stream_hand_over(naru__stream *stream, uint8_t *bytes, size_t size)
+{
+    naru_loop *loop = stream->loop;
+    naru__cache_lend(&loop->cache, &stream->out);
+    stream->handler->on_data(stream, bytes, size);
+    if (stream->out.end == 0 && stream->out.data) {
+        naru__cache_reclaim(&loop->cache, &stream->out);
+    }
+}
+
+/* stream_epoll.c */
+NARU_MUST_USE bool naru__epoll_watch(naru__stream *stream);
+void naru__epoll_adopt(naru__stream *stream);
+void naru__epoll_update(naru__stream *stream);
+void naru__epoll_streams_end_turn(naru_loop *loop);
+
+/* stream_uring.c */
+NARU_MUST_USE bool naru__uring_watch(naru__stream *stream);
+void naru__uring_adopt(naru__stream *stream);
+void naru__uring_update(naru__stream *stream);
+void naru__uring_resumed(naru__stream *stream); /* hand over what came during a pause */
+bool naru__uring_holds(const naru__stream *stream);
+void naru__uring_forget_held(naru__stream *stream);
+void naru__uring_streams_end_turn(naru_loop *loop);
 
 /* stream.c */
 void naru__stream_free(naru__stream *stream);

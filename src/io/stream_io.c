@@ -1,34 +1,18 @@
-/* Streams over readiness: a ready socket becomes one recv into the loop's block, and what was written in a
- * turn one send at its end. A backend that completes transfers itself replaces this file.
+/* What streams do on every backend: how they end, what is owed before bytes, and what follows a flush.
  *
- * Not for: what owners call (stream.c). Source: recv(2), send(2), epoll(7). */
+ * Not for: what owners call (stream.c), transfers (stream_epoll.c, stream_uring.c). Source: send(2). */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "stream_core.h"
 
 /* ---- what the backend waits for ------------------------------------------------------------------------ */
 
-static unsigned wanted_events(const naru__stream *stream)
-{
-    bool reads = !naru__stream_has(stream, NARU__PAUSED | NARU__READ_ENDED);
-    bool writes = naru__stream_has(stream, NARU__BLOCKED) && !naru__stream_has(stream, NARU__BROKEN);
-    return (reads ? (unsigned)NARU__READY_IN : 0) | (writes ? (unsigned)NARU__READY_OUT : 0);
-}
-
 bool naru__stream_watch(naru__stream *stream)
 {
-    unsigned wanted = wanted_events(stream);
-    stream->source.ready = naru__stream_ready_io;
-    if (!naru__backend_add(stream->loop, &stream->source, stream->fd, wanted)) {
-        return false;
-    }
-    stream->armed = (uint8_t)wanted;
-    naru__stream_mark(stream, NARU__ADDED);
-    return true;
+    return stream->loop->ring ? naru__uring_watch(stream) : naru__epoll_watch(stream);
 }
 
 void naru__stream_unwatch(naru__stream *stream)
@@ -40,28 +24,37 @@ void naru__stream_unwatch(naru__stream *stream)
     }
 }
 
+void naru__stream_adopt(naru__stream *stream)
+{
+    naru__stream_mark(stream, NARU__ADDED);
+    if (stream->loop->ring) {
+        naru__uring_adopt(stream);
+    } else {
+        naru__epoll_adopt(stream);
+    }
+}
+
 void naru__stream_update_interest(naru__stream *stream)
 {
-    unsigned wanted = wanted_events(stream);
-    if (!naru__stream_has(stream, NARU__ADDED)) {
-        /* Taken out because a hang-up, which comes unasked, would have spun. */
-        if (wanted && !naru__stream_watch(stream)) {
-            stream->system_error = errno;
-            naru__stream_mark(stream, NARU__UNWATCHED);
-            naru__stream_flush_later(stream);
-        }
-        return;
+    if (stream->loop->ring) {
+        naru__uring_update(stream);
+    } else {
+        naru__epoll_update(stream);
     }
-    if (wanted != stream->armed) {
-        naru__backend_set(stream->loop, &stream->source, stream->fd, wanted);
-        stream->armed = (uint8_t)wanted;
-    }
+}
+
+void naru__stream_unwatchable(naru__stream *stream, int error)
+{
+    stream->system_error = error;
+    naru__stream_mark(stream, NARU__UNWATCHED);
+    naru__stream_flush_later(stream);
 }
 
 /* ---- ends ---------------------------------------------------------------------------------------------- */
 
 void naru__stream_fail(naru__stream *stream, naru_status why, int system_error, const char *error_text)
 {
+    naru__uring_settle(stream->loop);
     stream->system_error = system_error;
     if (error_text && naru__stream_cold_get(stream)) {
         size_t size = strnlen(error_text, sizeof stream->cold->error - 1);
@@ -76,6 +69,9 @@ void naru__stream_fail(naru__stream *stream, naru_status why, int system_error, 
         return;
     }
     naru__stream_mark(stream, NARU__DEAD);
+    if (stream->loop->ring) {
+        naru__stream_flush_later(stream); /* its receive has to be called off */
+    }
     stream->handler->on_end(stream, why);
 }
 
@@ -96,17 +92,7 @@ static int pending_error(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
-/* ---- in ------------------------------------------------------------------------------------------------ */
-
-static void announce(naru__stream *stream)
-{
-    naru__stream_unmark(stream, NARU__ANNOUNCE);
-    if (stream->handler->on_ready) {
-        stream->handler->on_ready(stream);
-    }
-}
-
-static void receive_failed(naru__stream *stream, ssize_t got, int error)
+void naru__stream_receive_failed(naru__stream *stream, ssize_t got, int error)
 {
     if (got < 0 && (error == EAGAIN || error == EINTR)) {
         return;
@@ -123,32 +109,8 @@ static void receive_failed(naru__stream *stream, ssize_t got, int error)
     naru__stream_fail(stream, NARU_ERR_CLOSED, got == 0 ? stream->system_error : error, NULL);
 }
 
-/* Most owners answer what they get: have room for it at hand. */
-void naru__stream_hand_over(naru__stream *stream, uint8_t *bytes, size_t size)
-{
-    naru_loop *loop = stream->loop;
-    naru__cache_lend(&loop->cache, &stream->out);
-    stream->handler->on_data(stream, bytes, size);
-    if (stream->out.end == 0 && stream->out.data) {
-        naru__cache_reclaim(&loop->cache, &stream->out);
-    }
-}
-
-static void receive(naru__stream *stream)
-{
-    naru_loop *loop = stream->loop;
-    ssize_t got = recv(stream->fd, loop->receive, loop->receive_bytes, 0);
-    if (got <= 0) {
-        receive_failed(stream, got, errno);
-    } else if (stream->tls) {
-        naru__stream_tls_received(stream, loop->receive, (size_t)got);
-    } else {
-        naru__stream_hand_over(stream, loop->receive, (size_t)got);
-    }
-}
-
 /* Nobody reads now, but the socket has something to tell. */
-static void ready_while_not_reading(naru__stream *stream, unsigned events)
+void naru__stream_ready_unread(naru__stream *stream, unsigned events)
 {
     bool ended = naru__stream_has(stream, NARU__READ_ENDED);
     if (events & NARU__READY_BROKEN) {
@@ -169,37 +131,37 @@ static void ready_while_not_reading(naru__stream *stream, unsigned events)
     }
 }
 
+/* ---- in ------------------------------------------------------------------------------------------------ */
+
+static void announce(naru__stream *stream)
+{
+    naru__stream_unmark(stream, NARU__ANNOUNCE);
+    if (stream->handler->on_ready) {
+        stream->handler->on_ready(stream);
+    }
+}
+
+static void resumed(naru__stream *stream)
+{
+    if (stream->tls) {
+        naru__stream_tls_resumed(stream);
+    }
+    if (stream->loop->ring) {
+        naru__uring_resumed(stream);
+    }
+}
+
 /* What may have to come before the bytes. false: then there is nobody for the bytes any more. */
-static bool owed_before_data(naru__stream *stream)
+bool naru__stream_owed(naru__stream *stream)
 {
     if (naru__stream_has(stream, NARU__ANNOUNCE)) {
         announce(stream);
     }
     if (naru__stream_has(stream, NARU__RESUMED) && !naru__stream_has(stream, NARU__CLOSED | NARU__PAUSED)) {
         naru__stream_unmark(stream, NARU__RESUMED);
-        naru__stream_tls_resumed(stream);
+        resumed(stream);
     }
     return !naru__stream_has(stream, NARU__CLOSED | NARU__DEAD | NARU__PAUSED | NARU__READ_ENDED);
-}
-
-void naru__stream_ready_io(naru__source *source, unsigned events)
-{
-    naru__stream *stream = NARU__OWNER(source, naru__stream, source);
-    if (events & NARU__READY_OUT) {
-        naru__stream_unmark(stream, NARU__BLOCKED);
-        naru__stream_flush_later(stream);
-        if (events == NARU__READY_OUT) {
-            return;
-        }
-    }
-    if (naru__stream_has(stream, NARU__PAUSED | NARU__READ_ENDED)) {
-        ready_while_not_reading(stream, events);
-        return;
-    }
-    if (naru__stream_has(stream, NARU__ANNOUNCE | NARU__RESUMED) && !owed_before_data(stream)) {
-        return;
-    }
-    receive(stream);
 }
 
 /* ---- out ----------------------------------------------------------------------------------------------- */
@@ -220,7 +182,7 @@ size_t naru__stream_transmit(naru__stream *stream, naru_span bytes)
     return sent > 0 ? (size_t)sent : 0;
 }
 
-static void flush_plain(naru__stream *stream)
+void naru__stream_flush_plain(naru__stream *stream)
 {
     naru_span bytes = naru_buf_span(&stream->out);
     size_t sent = naru__stream_transmit(stream, bytes);
@@ -232,20 +194,6 @@ static void flush_plain(naru__stream *stream)
         naru__cache_reclaim(&stream->loop->cache, &stream->out); /* an idle connection owns no buffer */
     } else {
         naru_buf_take(&stream->out, sent);
-    }
-}
-
-static void flush(naru__stream *stream)
-{
-    if (stream->phase < NARU__STREAM_TLS || naru__stream_has(stream, NARU__BLOCKED | NARU__BROKEN)) {
-        return;
-    }
-    if (naru__stream_has(stream, NARU__DEAD | NARU__SHUT)) {
-        naru_buf_deinit(&stream->out);
-    } else if (stream->tls) {
-        naru__stream_tls_flush(stream);
-    } else if (naru__buf_size(&stream->out) > 0) {
-        flush_plain(stream);
     }
 }
 
@@ -279,7 +227,7 @@ static void writing_broke(naru__stream *stream)
 }
 
 /* Everything but the plain case of bytes that have left. */
-static void end_turn_rest(naru__stream *stream)
+void naru__stream_end_turn_rest(naru__stream *stream)
 {
     if (naru__stream_has(stream, NARU__UNWATCHED)) {
         naru__stream_unmark(stream, NARU__UNWATCHED);
@@ -302,39 +250,11 @@ static void end_turn_rest(naru__stream *stream)
     }
 }
 
-static void end_turn(naru__stream *stream)
-{
-    if (naru__stream_has(stream, NARU__ANNOUNCE | NARU__RESUMED)) {
-        owed_before_data(stream);
-        if (naru__stream_has(stream, NARU__CLOSED | NARU__DEAD)) {
-            return;
-        }
-    }
-    flush(stream);
-    if (stream->armed & NARU__READY_OUT) {
-        naru__stream_update_interest(stream);
-    }
-    if (naru__stream_has(stream, NARU__DRAIN | NARU__SHUTDOWN | NARU__BROKEN | NARU__UNWATCHED) &&
-        !naru__stream_has(stream, NARU__DEAD)) {
-        end_turn_rest(stream);
-    }
-}
-
 void naru__streams_end_turn(naru_loop *loop)
 {
-    /* Those that callbacks put on the list meanwhile have their turn in the next round of the loop, so
-     * that an owner that writes whenever it has drained cannot keep everyone else waiting. */
-    naru__stream *stream = loop->dirty;
-    loop->dirty = NULL;
-    loop->dirty_end = &loop->dirty;
-    while (stream) {
-        naru__stream *next = stream->dirty_next;
-        naru__stream_unmark(stream, NARU__DIRTY);
-        if (naru__stream_has(stream, NARU__CLOSED)) {
-            naru__stream_free(stream);
-        } else {
-            end_turn(stream);
-        }
-        stream = next;
+    if (loop->ring) {
+        naru__uring_streams_end_turn(loop);
+    } else {
+        naru__epoll_streams_end_turn(loop);
     }
 }

@@ -108,7 +108,7 @@ static void settle(naru__listener *listener, int fd, void *user)
 
 static bool town_open(town *self)
 {
-    *self = (town){0};
+    *self = (town){.bed.options.backend = NARU_BACKEND_EPOLL};
     return bed_open(&self->bed) && naru__listener_open(self->bed.loop, "127.0.0.1:0", false, 0, settle, self,
                                                        &self->at.listener, self->at.bound) == NARU_OK;
 }
@@ -184,7 +184,7 @@ TEST(a_connection_is_four_calls)
 /* EPOLLOUT is asked for once when the kernel is full, and given up once all has left. */
 TEST(blocking_is_two_more_controls)
 {
-    bed on = {0};
+    bed on = {.options.backend = NARU_BACKEND_EPOLL};
     peer server, client;
     enum { BIG = 8 << 20 };
     uint8_t *big = calloc(1, BIG);
@@ -204,7 +204,7 @@ TEST(blocking_is_two_more_controls)
 /* Pausing and resuming before anything comes costs nothing. */
 TEST(a_short_pause_is_free)
 {
-    bed on = {0};
+    bed on = {.options.backend = NARU_BACKEND_EPOLL};
     peer server, client;
     REQUIRE(bed_open(&on));
     REQUIRE(connect_peers(&on, "127.0.0.1:0", &server, &client));
@@ -231,7 +231,7 @@ TEST(a_short_pause_is_free)
 
 static void ends_with(int *failing, int error, naru_status why)
 {
-    bed on = {0};
+    bed on = {.options.backend = NARU_BACKEND_EPOLL};
     peer server, client;
     REQUIRE(bed_open(&on));
     REQUIRE(connect_peers(&on, "127.0.0.1:0", &server, &client));
@@ -262,7 +262,7 @@ TEST(a_failed_send_ends_the_stream)
 
 TEST(a_refused_descriptor_stays_the_callers)
 {
-    bed on = {0};
+    bed on = {.options.backend = NARU_BACKEND_EPOLL};
     peer server;
     int pair[2];
     REQUIRE(bed_open(&on));
@@ -278,7 +278,7 @@ TEST(a_refused_descriptor_stays_the_callers)
 
 TEST(a_dial_that_cannot_be_waited_for_fails)
 {
-    bed on = {0};
+    bed on = {.options.backend = NARU_BACKEND_EPOLL};
     landing at;
     peer client;
     char host[128];
@@ -302,7 +302,7 @@ TEST(a_dial_that_cannot_be_waited_for_fails)
 /* Taken out because of a hang-up during a pause, and refused when it is to be put back. */
 TEST(a_resume_that_is_refused_ends_the_stream)
 {
-    bed on = {0};
+    bed on = {.options.backend = NARU_BACKEND_EPOLL};
     peer server;
     int pair[2];
     REQUIRE(bed_open(&on));
@@ -340,7 +340,7 @@ TEST(a_failed_accept_is_tried_again)
 
 TEST(a_failed_wait_ends_the_loop)
 {
-    bed on = {0};
+    bed on = {.options.backend = NARU_BACKEND_EPOLL};
     landing at;
     REQUIRE(bed_open(&on));
     REQUIRE(landing_open(&at, &on, "127.0.0.1:0") == NARU_OK);

@@ -1,0 +1,143 @@
+/* Streams over readiness: a ready socket becomes one recv into the loop's block, and what was written in a
+ * turn one send at its end.
+ *
+ * Not for: streams over completions (stream_uring.c). Source: recv(2), send(2), epoll(7). */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "base/buf.h"
+#include "stream_core.h"
+
+/* ---- what the backend waits for ------------------------------------------------------------------------ */
+
+static unsigned wanted_events(const naru__stream *stream)
+{
+    bool reads = !naru__stream_has(stream, NARU__PAUSED | NARU__READ_ENDED);
+    bool writes = naru__stream_has(stream, NARU__BLOCKED) && !naru__stream_has(stream, NARU__BROKEN);
+    return (reads ? (unsigned)NARU__READY_IN : 0) | (writes ? (unsigned)NARU__READY_OUT : 0);
+}
+
+static void ready(naru__source *source, unsigned events);
+
+bool naru__epoll_watch(naru__stream *stream)
+{
+    unsigned wanted = wanted_events(stream);
+    stream->source.ready = ready;
+    if (!naru__backend_add(stream->loop, &stream->source, stream->fd, wanted)) {
+        return false;
+    }
+    stream->armed = (uint8_t)wanted;
+    naru__stream_mark(stream, NARU__ADDED);
+    return true;
+}
+
+void naru__epoll_adopt(naru__stream *stream)
+{
+    stream->source.ready = ready;
+    stream->armed = NARU__READY_IN;
+    naru__backend_set(stream->loop, &stream->source, stream->fd, NARU__READY_IN);
+}
+
+void naru__epoll_update(naru__stream *stream)
+{
+    unsigned wanted = wanted_events(stream);
+    if (!naru__stream_has(stream, NARU__ADDED)) {
+        /* Taken out because a hang-up, which comes unasked, would have spun. */
+        if (wanted && !naru__epoll_watch(stream)) {
+            naru__stream_unwatchable(stream, errno);
+        }
+        return;
+    }
+    if (wanted != stream->armed) {
+        naru__backend_set(stream->loop, &stream->source, stream->fd, wanted);
+        stream->armed = (uint8_t)wanted;
+    }
+}
+
+/* ---- in ------------------------------------------------------------------------------------------------ */
+
+static void receive(naru__stream *stream)
+{
+    naru_loop *loop = stream->loop;
+    ssize_t got = recv(stream->fd, loop->receive, loop->receive_bytes, 0);
+    if (got <= 0) {
+        naru__stream_receive_failed(stream, got, errno);
+    } else if (stream->tls) {
+        naru__stream_tls_received(stream, loop->receive, (size_t)got);
+    } else {
+        naru__stream_hand_over(stream, loop->receive, (size_t)got);
+    }
+}
+
+static void ready(naru__source *source, unsigned events)
+{
+    naru__stream *stream = NARU__OWNER(source, naru__stream, source);
+    if (events & NARU__READY_OUT) {
+        naru__stream_unmark(stream, NARU__BLOCKED);
+        naru__stream_flush_later(stream);
+        if (events == NARU__READY_OUT) {
+            return;
+        }
+    }
+    if (naru__stream_has(stream, NARU__PAUSED | NARU__READ_ENDED)) {
+        naru__stream_ready_unread(stream, events);
+        return;
+    }
+    if (naru__stream_has(stream, NARU__ANNOUNCE | NARU__RESUMED) && !naru__stream_owed(stream)) {
+        return;
+    }
+    receive(stream);
+}
+
+/* ---- out ----------------------------------------------------------------------------------------------- */
+
+static void flush(naru__stream *stream)
+{
+    if (stream->phase < NARU__STREAM_TLS || naru__stream_has(stream, NARU__BLOCKED | NARU__BROKEN)) {
+        return;
+    }
+    if (naru__stream_has(stream, NARU__DEAD | NARU__SHUT)) {
+        naru_buf_deinit(&stream->out);
+    } else if (stream->tls) {
+        naru__stream_tls_flush(stream);
+    } else if (naru__buf_size(&stream->out) > 0) {
+        naru__stream_flush_plain(stream);
+    }
+}
+
+static void end_turn(naru__stream *stream)
+{
+    if (naru__stream_has(stream, NARU__ANNOUNCE | NARU__RESUMED)) {
+        naru__stream_owed(stream);
+        if (naru__stream_has(stream, NARU__CLOSED | NARU__DEAD)) {
+            return;
+        }
+    }
+    flush(stream);
+    if (stream->armed & NARU__READY_OUT) {
+        naru__epoll_update(stream);
+    }
+    if (naru__stream_has(stream, NARU__DRAIN | NARU__SHUTDOWN | NARU__BROKEN | NARU__UNWATCHED) &&
+        !naru__stream_has(stream, NARU__DEAD)) {
+        naru__stream_end_turn_rest(stream);
+    }
+}
+
+void naru__epoll_streams_end_turn(naru_loop *loop)
+{
+    /* Those that callbacks put on the list meanwhile have their turn in the next round of the loop, so
+     * that an owner that writes whenever it has drained cannot keep everyone else waiting. */
+    naru__stream *stream = loop->dirty;
+    loop->dirty = NULL;
+    loop->dirty_end = &loop->dirty;
+    while (stream) {
+        naru__stream *next = stream->dirty_next;
+        naru__stream_unmark(stream, NARU__DIRTY);
+        if (naru__stream_has(stream, NARU__CLOSED)) {
+            naru__stream_free(stream);
+        } else {
+            end_turn(stream);
+        }
+        stream = next;
+    }
+}
