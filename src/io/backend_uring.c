@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "core.h"
 
@@ -118,6 +120,24 @@ naru_status naru__uring_turn(naru_loop *loop, int timeout_ms)
         return NARU_ERR_SYSTEM;
     }
     return complete_all(loop);
+}
+
+/* A ring that is not enabled yet tells nothing, and later it tells of epoll only what it was asked for. */
+int naru__uring_both_fd(const naru_loop *loop)
+{
+    naru__uring *ring = loop->ring;
+    if (ring->both_fd >= 0) {
+        return ring->both_fd;
+    }
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event readable = {.events = EPOLLIN};
+    if (fd >= 0 && (epoll_ctl(fd, EPOLL_CTL_ADD, ring->fd, &readable) != 0 ||
+                    epoll_ctl(fd, EPOLL_CTL_ADD, loop->backend_fd, &readable) != 0)) {
+        close(fd);
+        fd = -1;
+    }
+    ring->both_fd = fd;
+    return fd;
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------- */

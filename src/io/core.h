@@ -94,6 +94,7 @@ void naru__uring_ask_epoll(naru_loop *loop); /* have its descriptor watched once
 /* Submit what is queued, and see to what was sent. Nothing without a ring. From the loop's thread, and before anybody
  * else may touch a stream. */
 void naru__uring_settle(naru_loop *loop);
+int naru__uring_both_fd(const naru_loop *loop); /* readable when the ring or epoll has something */
 void naru__uring_stop(naru_loop *loop); /* before the loop's memory goes */
 
 /* stream_uring.c, for backend_uring.c */

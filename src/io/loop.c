@@ -327,7 +327,7 @@ void naru_loop_stop(naru_loop *loop)
 
 int naru_loop_fd(const naru_loop *loop)
 {
-    return loop->ring ? loop->ring->fd : loop->backend_fd;
+    return loop->ring ? naru__uring_both_fd(loop) : loop->backend_fd;
 }
 
 naru_backend naru_loop_backend(const naru_loop *loop)
@@ -338,9 +338,6 @@ naru_backend naru_loop_backend(const naru_loop *loop)
 uint32_t naru_loop_wait_ms(const naru_loop *loop)
 {
     naru_loop *self = (naru_loop *)(uintptr_t)loop;
-    if (loop->ring && !loop->ring->ready_asked) {
-        return 0; /* before the first turn the ring's descriptor tells nothing */
-    }
     int wait_ms = wait_limit_ms(self, UINT32_MAX, CLOCK_MONOTONIC);
     return wait_ms < 0 ? UINT32_MAX : (uint32_t)wait_ms;
 }

@@ -225,6 +225,7 @@ naru__uring *naru__uring_open(const naru_allocator *allocator, size_t receive_by
     }
     ring->allocator = allocator;
     ring->fd = -1;
+    ring->both_fd = -1;
     ring->rings = MAP_FAILED;
     ring->sqes = MAP_FAILED;
     ring->buffers = MAP_FAILED;
@@ -246,6 +247,9 @@ void naru__uring_close(naru__uring *ring)
 {
     if (!ring) {
         return;
+    }
+    if (ring->both_fd >= 0) {
+        close(ring->both_fd);
     }
     if (ring->fd >= 0) {
         close(ring->fd);

@@ -37,6 +37,7 @@ typedef struct naru__uring_send {
 
 typedef struct naru__uring {
     int fd;
+    int both_fd;      /* for foreign loops; -1: nobody has asked */
     bool enabled;     /* by the thread that runs the loop: it alone may submit */
     bool hold;        /* what is queued goes with the next wait, which comes at once */
     bool ready_asked; /* the epoll descriptor is being watched */
