@@ -52,7 +52,7 @@ NARU_API void naru_loop_stop(naru_loop *loop);
  * naru_loop_wait_ms has passed. */
 NARU_API naru_status naru_loop_turn(naru_loop *loop, uint32_t timeout_ms);
 NARU_API int naru_loop_fd(const naru_loop *loop);
-NARU_API uint32_t naru_loop_wait_ms(const naru_loop *loop); /* UINT32_MAX: no timer */
+NARU_API uint32_t naru_loop_wait_ms(const naru_loop *loop);     /* UINT32_MAX: no timer */
 NARU_API naru_backend naru_loop_backend(const naru_loop *loop); /* never AUTO */
 
 /* Milliseconds of a clock that never goes back, read once a turn. */

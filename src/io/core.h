@@ -30,8 +30,8 @@ struct naru_loop {
     uint8_t *receive; /* every socket is read into it */
     size_t receive_bytes;
     uint8_t *decrypted; /* what TLS makes of it, as long; taken when it is first needed */
-    int backend_fd;    /* epoll's */
-    naru__uring *ring; /* NULL: epoll tells of streams too */
+    int backend_fd;     /* epoll's */
+    naru__uring *ring;  /* NULL: epoll tells of streams too */
 
     uint64_t now_ms;
     naru__wheel wheel;
@@ -95,7 +95,7 @@ void naru__uring_ask_epoll(naru_loop *loop); /* have its descriptor watched once
  * else may touch a stream. */
 void naru__uring_settle(naru_loop *loop);
 int naru__uring_both_fd(const naru_loop *loop); /* readable when the ring or epoll has something */
-void naru__uring_stop(naru_loop *loop); /* before the loop's memory goes */
+void naru__uring_stop(naru_loop *loop);         /* before the loop's memory goes */
 
 /* stream_uring.c, for backend_uring.c */
 void naru__uring_stream_received(naru_loop *loop, naru__stream *stream, const struct io_uring_cqe *cqe);

@@ -249,7 +249,7 @@ static void received_nothing(naru__stream *stream, int result)
 
 static void receiving_ended(naru_loop *loop, naru__stream *stream)
 {
-    stream->ring &= (uint8_t)~(unsigned)(NARU__RECEIVING | NARU__CANCELLED);
+    stream->ring &= (uint8_t) ~(unsigned)(NARU__RECEIVING | NARU__CANCELLED);
     if (!naru__stream_has(stream, NARU__CLOSED)) {
         naru__stream_flush_later(stream);
     } else if (!naru__stream_has(stream, NARU__DIRTY)) {

@@ -215,7 +215,8 @@ static bool set_up(naru__uring *ring, size_t receive_bytes, char why[NARU__URING
     return provide_buffers(ring, receive_bytes) || refuse(why, "buffers for io_uring");
 }
 
-naru__uring *naru__uring_open(const naru_allocator *allocator, size_t receive_bytes, char why_out[NARU__URING_WHY_BYTES])
+naru__uring *naru__uring_open(const naru_allocator *allocator, size_t receive_bytes,
+                              char why_out[NARU__URING_WHY_BYTES])
 {
     naru__uring *ring = naru__alloc_zero(allocator, sizeof *ring);
     if (!ring) {
@@ -272,8 +273,8 @@ bool naru__uring_enable(naru__uring *ring)
 static int enter(naru__uring *ring, unsigned completions_min, unsigned flags, const void *argument, size_t bytes)
 {
     __atomic_store_n(ring->sq_tail, ring->sq_next, __ATOMIC_RELEASE);
-    long result = syscall(SYS_io_uring_enter, ring->fd, naru__uring_queued(ring), completions_min, flags, argument,
-                          bytes);
+    long result =
+        syscall(SYS_io_uring_enter, ring->fd, naru__uring_queued(ring), completions_min, flags, argument, bytes);
     return result >= 0 ? 0 : errno;
 }
 
