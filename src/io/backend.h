@@ -1,8 +1,8 @@
 /* What stands between the loop and the kernel: who wants to hear of which descriptor, and waiting for it.
  *
- * The epoll backend tells readiness. One that completes transfers instead replaces this file's
- * implementation together with stream_io.c, where readiness becomes "these bytes came" and "these bytes
- * left"; nobody above sees the difference. */
+ * This is epoll, which tells readiness (backend_epoll.c, stream_epoll.c). With an io_uring (naru_loop.ring) streams
+ * are told of what came and what left instead (backend_uring.c, stream_uring.c), and the ring waits for epoll's
+ * descriptor on behalf of all else; nobody above sees the difference. */
 #ifndef NARU_IO_BACKEND_H
 #define NARU_IO_BACKEND_H
 

@@ -1,5 +1,5 @@
 /* The backend over epoll, level-triggered: one epoll_ctl for a connection that never blocks.
- * Not for: transfers (stream_io.c). Source: epoll(7). */
+ * Not for: transfers (stream_epoll.c). Source: epoll(7). */
 #include "io/backend.h"
 
 #include <errno.h>

@@ -62,9 +62,8 @@ void naru__uring_settle(naru_loop *loop)
     if (!ring || !ring->enabled || naru__uring_queued(ring) == 0) {
         return;
     }
-    int error = naru__uring_submit(ring);
-    if (error != 0) {
-        naru__log(loop, NARU_LOG_ERROR, "io_uring_enter: %s", strerror(error));
+    if (ring->broken || naru__uring_submit(ring) != 0) {
+        return; /* the next turn tells */
     }
     see_to_sends(ring);
 }
@@ -110,12 +109,12 @@ naru_status naru__uring_turn(naru_loop *loop, int timeout_ms)
         return NARU_ERR_SYSTEM;
     }
     naru__uring_ask_epoll(loop);
-    int error = naru__uring_enter(ring, timeout_ms);
-    if (ring->sends_count > 0) {
+    int error = ring->broken ? EIO : naru__uring_enter(ring, timeout_ms);
+    if (ring->sends_count > 0 && !ring->broken) {
         see_to_sends(ring);
     }
     naru__loop_read_clock(loop);
-    if (error != 0 && error != ETIME && error != EINTR && error != EBUSY && error != EAGAIN) {
+    if (ring->broken || (error != 0 && error != ETIME && error != EINTR && error != EBUSY && error != EAGAIN)) {
         naru__log(loop, NARU_LOG_ERROR, "io_uring_enter: %s", strerror(error));
         return NARU_ERR_SYSTEM;
     }

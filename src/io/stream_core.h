@@ -24,7 +24,8 @@ enum {
     NARU__SHUT = 1 << 10,      /* it has */
     NARU__RESUMED = 1 << 11,   /* what TLS held back during a pause is to be read */
     NARU__ADDED = 1 << 12,     /* the backend knows of it */
-    NARU__UNWATCHED = 1 << 13  /* the backend refused to take it back: it has to fail */
+    NARU__UNWATCHED = 1 << 13, /* the backend refused to take it back: it has to fail */
+    NARU__RESTS = 1 << 14      /* in the io_uring's list of those that wait for their sends */
 };
 
 enum { NARU__STREAM_ERROR_BYTES = 384 };
@@ -120,6 +121,9 @@ void naru__stream_tls_received(naru__stream *stream, uint8_t *bytes, size_t size
 void naru__stream_tls_resumed(naru__stream *stream);
 void naru__stream_tls_ended(naru__stream *stream); /* FIN */
 void naru__stream_tls_flush(naru__stream *stream);
+/* The two halves of a flush, for who sends in between: what is to be sent, or NULL: it has failed; and what was. */
+naru_buf *naru__stream_tls_records(naru__stream *stream);
+void naru__stream_tls_sent(naru__stream *stream, size_t size);
 size_t naru__stream_tls_backlog(const naru__stream *stream); /* ciphertext not yet sent */
 void naru__stream_tls_free(naru__stream *stream);
 

@@ -238,6 +238,25 @@ static void give_memory_back(naru__stream *stream)
     }
 }
 
+naru_buf *naru__stream_tls_records(naru__stream *stream)
+{
+    naru_status status = make_records(stream);
+    if (status != NARU_OK) {
+        fail(stream, status);
+        return NULL;
+    }
+    return &stream->tls->out;
+}
+
+void naru__stream_tls_sent(naru__stream *stream, size_t size)
+{
+    naru_buf_take(&stream->tls->out, size);
+    give_memory_back(stream);
+    if (naru__buf_size(&stream->out) > 0) {
+        naru__stream_flush_later(stream);
+    }
+}
+
 void naru__stream_tls_flush(naru__stream *stream)
 {
     for (int round = 0; round < ROUNDS_MAX; round++) {

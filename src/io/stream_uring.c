@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "stream_core.h"
+#include "tls_session.h"
 
 enum { SEND_BYTES_MAX = 1 << 30 };
 
@@ -26,15 +27,9 @@ static struct io_uring_sqe *next_submission(naru_loop *loop)
     return sqe;
 }
 
-/* Room in the other queue for what a whole batch may bring at once, so that none of it has to wait elsewhere. */
-static bool has_room(const naru__uring *ring)
-{
-    return naru__uring_completed(ring) <= ring->cq_entries / 2;
-}
-
 static void start_receiving(naru__stream *stream)
 {
-    struct io_uring_sqe *sqe = has_room(stream->loop->ring) ? next_submission(stream->loop) : NULL;
+    struct io_uring_sqe *sqe = naru__uring_has_room(stream->loop->ring) ? next_submission(stream->loop) : NULL;
     if (!sqe) {
         naru__stream_flush_later(stream);
         return;
@@ -280,14 +275,14 @@ void naru__uring_stream_received(naru_loop *loop, naru__stream *stream, const st
 
 /* ---- out ----------------------------------------------------------------------------------------------- */
 
-static void queue_send(naru_loop *loop, naru__stream *stream)
+/* false: not at the moment. */
+static bool queue_send(naru_loop *loop, naru__stream *stream, const naru_buf *from)
 {
     naru__uring *ring = loop->ring;
-    naru_span bytes = naru_buf_span(&stream->out);
-    struct io_uring_sqe *sqe = has_room(ring) ? next_submission(loop) : NULL;
+    naru_span bytes = naru_buf_span(from);
+    struct io_uring_sqe *sqe = naru__uring_has_room(ring) ? next_submission(loop) : NULL;
     if (!sqe) {
-        naru__stream_flush_plain(stream);
-        return;
+        return false;
     }
     size_t size = bytes.size < SEND_BYTES_MAX ? bytes.size : (size_t)SEND_BYTES_MAX;
     sqe->opcode = IORING_OP_SEND;
@@ -298,37 +293,54 @@ static void queue_send(naru_loop *loop, naru__stream *stream)
     sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
     sqe->user_data = (uint64_t)ring->sends_count << 4 | NARU__URING_SEND;
     ring->sends[ring->sends_count++] = (naru__uring_send){stream, size};
-}
-
-static void sent_bytes(naru__stream *stream, size_t size)
-{
-    stream->sent += size;
-    naru_buf_take(&stream->out, size);
-    naru__stream_flush_later(stream);
+    return true;
 }
 
 void naru__uring_stream_sent(naru__stream *stream, size_t size)
 {
+    if (stream->tls) {
+        naru__stream_tls_sent(stream, size);
+        return;
+    }
+    stream->sent += size;
     if (size == naru__buf_size(&stream->out)) {
-        stream->sent += size;
         naru__cache_reclaim(&stream->loop->cache, &stream->out); /* an idle connection owns no buffer */
     } else {
-        sent_bytes(stream, size);
+        naru_buf_take(&stream->out, size);
+        naru__stream_flush_later(stream);
     }
 }
 
 static void put_with_rest(naru__uring *ring, naru__stream *stream)
 {
-    naru__stream_mark(stream, NARU__DIRTY);
-    stream->dirty_next = ring->rest;
-    ring->rest = stream;
+    if (naru__stream_has(stream, NARU__RESTS)) {
+        return;
+    }
+    if (ring->rest_count == sizeof ring->rest / sizeof ring->rest[0]) {
+        naru__stream_flush_later(stream); /* a turn later, then */
+        return;
+    }
+    naru__stream_mark(stream, NARU__RESTS);
+    ring->rest[ring->rest_count++] = stream;
+}
+
+static void take_from_rest(naru__uring *ring, naru__stream *stream)
+{
+    for (size_t i = 0; naru__stream_has(stream, NARU__RESTS) && i < ring->rest_count; i++) {
+        if (ring->rest[i] == stream) {
+            ring->rest[i] = ring->rest[--ring->rest_count];
+            naru__stream_unmark(stream, NARU__RESTS);
+        }
+    }
 }
 
 void naru__uring_stream_sent_less(naru__stream *stream, int result)
 {
     if (result >= 0 || result == -EAGAIN || result == -EINTR) {
         naru__stream_mark(stream, NARU__BLOCKED);
-        if (result > 0) {
+        if (result > 0 && stream->tls) {
+            naru_buf_take(&stream->tls->out, (size_t)result);
+        } else if (result > 0) {
             stream->sent += (size_t)result;
             naru_buf_take(&stream->out, (size_t)result);
         }
@@ -337,22 +349,24 @@ void naru__uring_stream_sent_less(naru__stream *stream, int result)
     }
     stream->system_error = -result;
     naru__stream_mark(stream, NARU__BROKEN);
-    if (!naru__stream_has(stream, NARU__DIRTY)) {
-        put_with_rest(stream->loop->ring, stream);
-    }
+    put_with_rest(stream->loop->ring, stream);
 }
 
 static void flush(naru_loop *loop, naru__stream *stream)
 {
-    if (stream->phase < NARU__STREAM_TLS || naru__stream_has(stream, NARU__BLOCKED | NARU__BROKEN)) {
+    if (stream->phase < NARU__STREAM_TLS || loop->ring->broken ||
+        naru__stream_has(stream, NARU__BLOCKED | NARU__BROKEN)) {
         return;
     }
     if (naru__stream_has(stream, NARU__DEAD | NARU__SHUT)) {
         naru_buf_deinit(&stream->out);
     } else if (stream->tls) {
-        naru__stream_tls_flush(stream);
-    } else if (naru__buf_size(&stream->out) > 0) {
-        queue_send(loop, stream);
+        const naru_buf *records = naru__stream_tls_records(stream);
+        if (records && naru__buf_size(records) > 0 && !queue_send(loop, stream, records)) {
+            naru__stream_tls_flush(stream);
+        }
+    } else if (naru__buf_size(&stream->out) > 0 && !queue_send(loop, stream, &stream->out)) {
+        naru__stream_flush_plain(stream);
     }
 }
 
@@ -361,11 +375,12 @@ static void flush(naru_loop *loop, naru__stream *stream)
 /* What the kernel may still name has to stay until it has done so. */
 static void free_or_wait(naru_loop *loop, naru__stream *stream)
 {
+    take_from_rest(loop->ring, stream);
     if (stream->ring & NARU__RECEIVING) {
         if (!(stream->ring & NARU__CANCELLED)) {
             stop_receiving(stream);
         }
-        if (!naru__stream_has(stream, NARU__DIRTY)) {
+        if (!naru__stream_has(stream, NARU__DIRTY)) { /* else there is no room to call it off: it comes again */
             stream->dirty_next = loop->ring->gone;
             loop->ring->gone = stream;
         }
@@ -389,6 +404,21 @@ void naru__uring_bury_gone(naru_loop *loop, bool all)
     }
 }
 
+/* Those that have to know what has left. They may have been closed since. */
+static void end_turn_of_rest(naru_loop *loop)
+{
+    naru__uring *ring = loop->ring;
+    naru__uring_settle(loop);
+    for (size_t i = 0; i < ring->rest_count; i++) {
+        naru__stream *stream = ring->rest[i];
+        naru__stream_unmark(stream, NARU__RESTS);
+        if (!naru__stream_has(stream, NARU__CLOSED | NARU__DEAD)) {
+            naru__stream_end_turn_rest(stream);
+        }
+    }
+    ring->rest_count = 0;
+}
+
 static void end_turn(naru_loop *loop, naru__stream *stream)
 {
     if (naru__stream_has(stream, NARU__ANNOUNCE | NARU__RESUMED)) {
@@ -403,25 +433,11 @@ static void end_turn(naru_loop *loop, naru__stream *stream)
     }
     flush(loop, stream);
     if (naru__stream_has(stream, NARU__DRAIN | NARU__SHUTDOWN | NARU__BROKEN | NARU__UNWATCHED) &&
-        !naru__stream_has(stream, NARU__DEAD | NARU__DIRTY | NARU__CLOSED)) {
-        put_with_rest(loop->ring, stream);
-    }
-}
-
-/* Those that have to know what has left. */
-static void end_turn_of_rest(naru_loop *loop)
-{
-    naru__stream *stream = loop->ring->rest;
-    loop->ring->rest = NULL;
-    while (stream) {
-        naru__stream *next = stream->dirty_next;
-        naru__stream_unmark(stream, NARU__DIRTY);
-        if (naru__stream_has(stream, NARU__CLOSED)) {
-            free_or_wait(loop, stream);
-        } else if (!naru__stream_has(stream, NARU__DEAD)) {
-            naru__stream_end_turn_rest(stream);
+        !naru__stream_has(stream, NARU__DEAD | NARU__CLOSED)) {
+        if (loop->ring->rest_count >= NARU__URING_SQ_MAX) {
+            end_turn_of_rest(loop);
         }
-        stream = next;
+        put_with_rest(loop->ring, stream);
     }
 }
 
@@ -443,11 +459,9 @@ void naru__uring_streams_end_turn(naru_loop *loop)
     }
     if (!ring->hold) {
         naru__uring_ask_epoll(loop); /* whoever waits for the ring's descriptor is to hear of the rest too */
-    }
-    if (ring->rest || !ring->hold) {
         naru__uring_settle(loop);
     }
-    if (ring->rest) {
+    if (ring->rest_count > 0) {
         end_turn_of_rest(loop);
     }
     if (ring->some_gone) {

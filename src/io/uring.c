@@ -81,6 +81,7 @@ static bool map(naru__uring *ring, const struct io_uring_params *params)
     uint8_t *base = ring->rings;
     ring->sq_head = (unsigned *)(void *)(base + params->sq_off.head);
     ring->sq_tail = (unsigned *)(void *)(base + params->sq_off.tail);
+    ring->sq_flags = (unsigned *)(void *)(base + params->sq_off.flags);
     ring->sq_entries = params->sq_entries;
     ring->cq_head = (unsigned *)(void *)(base + params->cq_off.head);
     ring->cq_tail = (unsigned *)(void *)(base + params->cq_off.tail);
@@ -281,16 +282,17 @@ static int enter(naru__uring *ring, unsigned completions_min, unsigned flags, co
 int naru__uring_submit(naru__uring *ring)
 {
     int error = 0;
-    for (int i = 0; i < PATIENCE && naru__uring_queued(ring) > 0; i++) {
+    for (int i = 0; naru__uring_queued(ring) > 0; i++) {
         error = enter(ring, 0, 0, NULL, 0);
-        if (error != 0 && error != EAGAIN && error != EBUSY && error != EINTR) {
-            return error;
+        if (i == PATIENCE || (error != 0 && error != EAGAIN && error != EBUSY && error != EINTR)) {
+            ring->broken = true;
+            return error != 0 ? error : EBUSY;
         }
         if (error != 0) {
             sched_yield();
         }
     }
-    return naru__uring_queued(ring) > 0 ? error : 0;
+    return 0;
 }
 
 int naru__uring_enter(naru__uring *ring, int timeout_ms)

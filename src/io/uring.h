@@ -39,12 +39,14 @@ typedef struct naru__uring {
     int fd;
     int both_fd;      /* for foreign loops; -1: nobody has asked */
     bool enabled;     /* by the thread that runs the loop: it alone may submit */
+    bool broken;      /* the kernel took what was queued in part, and never the rest: all is over */
     bool hold;        /* what is queued goes with the next wait, which comes at once */
     bool ready_asked; /* the epoll descriptor is being watched */
     /* Submissions. */
     struct io_uring_sqe *sqes;
     unsigned *sq_head;
     unsigned *sq_tail;
+    unsigned *sq_flags;
     unsigned sq_next; /* what sq_tail becomes */
     unsigned sq_entries;
     /* Completions. */
@@ -54,7 +56,7 @@ typedef struct naru__uring {
     unsigned cq_entries;
     /* Of the streams. */
     size_t sends_count;
-    naru__stream *rest; /* those with more to do once sends have been seen to */
+    size_t rest_count;
     naru__stream *gone; /* closed, with a receive that has not ended yet */
     bool some_gone;     /* some of them have now */
     /* Provided buffers. */
@@ -71,6 +73,7 @@ typedef struct naru__uring {
     const naru_allocator *allocator;
     uint32_t used[NARU__URING_BUFFERS_MAX]; /* bytes of each buffer's front */
     naru__uring_send sends[NARU__URING_SQ_MAX];
+    naru__stream *rest[2 * NARU__URING_SQ_MAX]; /* those with more to do once sends have been seen to */
 } naru__uring;
 
 /* receive_bytes: the most that a receive may bring.
@@ -95,6 +98,13 @@ static inline unsigned naru__uring_queued(const naru__uring *ring)
 static inline unsigned naru__uring_completed(const naru__uring *ring)
 {
     return __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE) - *ring->cq_head;
+}
+/* Is there room for all that a full queue of submissions may complete at once? Then none of it has to wait beside the
+ * ring, where nobody sees it. */
+static inline bool naru__uring_has_room(const naru__uring *ring)
+{
+    return naru__uring_completed(ring) <= ring->cq_entries / 2 &&
+           !(__atomic_load_n(ring->sq_flags, __ATOMIC_RELAXED) & IORING_SQ_CQ_OVERFLOW);
 }
 /* An empty submission. NULL: the queue is full. */
 static inline struct io_uring_sqe *naru__uring_next(naru__uring *ring)
