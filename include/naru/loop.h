@@ -20,7 +20,7 @@ typedef void naru_log_fn(void *user, naru_log_level level, const char *line);
 
 /* How the loop hears of its sockets. */
 typedef enum naru_backend {
-    NARU_BACKEND_AUTO = 0, /* what docs/performance.md found faster, if the kernel has it */
+    NARU_BACKEND_AUTO = 0, /* whichever docs/performance.md found faster: epoll */
     NARU_BACKEND_EPOLL,
     NARU_BACKEND_IO_URING /* Linux 6.1, and a sandbox that allows it */
 } naru_backend;

@@ -42,21 +42,19 @@ void naru__loop_read_clock(naru_loop *loop)
     loop->now_ms = clock_ms(CLOCK_MONOTONIC);
 }
 
-/* errors false: asked for by name, and refused. */
+/* Automatic is epoll: the ring was not faster anywhere that was measured (docs/performance.md), and a sandbox may
+ * refuse it. errors false: refused. */
 static bool open_ring(naru_loop *loop, naru_backend wanted)
 {
     char why[NARU__URING_WHY_BYTES] = "";
-    if (wanted == NARU_BACKEND_EPOLL) {
+    if (wanted != NARU_BACKEND_IO_URING) {
         return true;
     }
     loop->ring = naru__uring_open(loop->below, loop->receive_bytes, why);
     if (!loop->ring) {
-        bool insisted = wanted == NARU_BACKEND_IO_URING;
-        naru__log(loop, insisted ? NARU_LOG_ERROR : NARU_LOG_DEBUG, "io_uring is not to be had: %s%s", why,
-                  insisted ? "" : "; epoll it is");
-        return !insisted;
+        naru__log(loop, NARU_LOG_ERROR, "io_uring is not to be had: %s", why);
     }
-    return true;
+    return loop->ring != NULL;
 }
 
 static void close_ring(naru_loop *loop)
