@@ -68,22 +68,46 @@ void naru__ws_bytes_free(naru__ws_bytes *bytes, const naru_allocator *allocator)
 
 /* ---- plain payload ------------------------------------------------------------------------------------- */
 
-/* Unmask in place what is there of the frame's payload and take it off the input. */
-static naru_span take_piece(naru_ws *ws, naru_input *in)
+static bool is_checked_text(const naru_ws *ws)
+{
+    return (ws->message & NARU__WS_KIND) == NARU_WS_TEXT && !ws->options->trust_utf8;
+}
+
+/* Unmask in place, and check what is text in the same pass. 6455 8.1: at its first bad byte, whether or not the frame is
+ * through. false: *good_out bytes are good. */
+static bool unmask(naru_ws *ws, naru_input piece, size_t *good_out)
+{
+    bool masked = ws->role == NARU_WS_SERVER && piece.size > 0;
+    bool good = true;
+    if (!is_checked_text(ws)) {
+        if (masked) {
+            naru__mask(piece.data, piece.data, piece.size, ws->head, 0);
+        }
+    } else if (masked) {
+        good = naru__mask_utf8(piece.data, piece.size, ws->head, 0, &ws->utf8, good_out);
+    } else {
+        good = naru__utf8_feed(&ws->utf8, (naru_span){piece.data, piece.size}, good_out);
+    }
+    if (masked) {
+        naru__ws_mask_turn(ws->head, piece.size);
+    }
+    return good;
+}
+
+/* Take what is there of the frame's payload off the input. */
+static naru_status take_piece(naru_ws *ws, naru_input *in, naru_span *piece_out, const naru_ws_turn *turn)
 {
     size_t size = in->size < ws->frame_left ? in->size : (size_t)ws->frame_left;
-    naru_span piece = {in->data, size};
-    if (ws->role == NARU_WS_SERVER && size > 0) {
-        naru__mask(in->data, in->data, size, ws->head, 0);
-        naru__ws_mask_turn(ws->head, size);
-    }
+    size_t good = 0;
+    bool sound = unmask(ws, (naru_input){in->data, size}, &good);
+    *piece_out = (naru_span){in->data, size};
     if (size > 0) {
         in->data += size;
         in->size -= size;
     }
     ws->frame_left -= size;
     ws->offset += size;
-    return piece;
+    return sound ? NARU_OK : naru__ws_fail(ws, &naru__ws_text_rule, ws->offset - size + good, turn);
 }
 
 void naru__ws_mask_turn(uint8_t mask[4], size_t bytes)
@@ -93,22 +117,6 @@ void naru__ws_mask_turn(uint8_t mask[4], size_t bytes)
     for (size_t i = 0; i < sizeof old; i++) {
         mask[i] = old[(i + bytes) & 3];
     }
-}
-
-/* 6455 8.1: at its first bad byte, whether or not the frame is through. */
-static naru_status check_text(naru_ws *ws, naru_span piece, bool last, const naru_ws_turn *turn)
-{
-    if ((ws->message & NARU__WS_KIND) != NARU_WS_TEXT || ws->options->trust_utf8) {
-        return NARU_OK;
-    }
-    size_t good = 0;
-    if (!naru__utf8_feed(&ws->utf8, piece, &good)) {
-        return naru__ws_fail(ws, &naru__ws_text_rule, ws->offset - piece.size + good, turn);
-    }
-    if (last && !naru__utf8_complete(&ws->utf8)) {
-        return naru__ws_fail(ws, &naru__ws_text_rule, ws->offset, turn);
-    }
-    return NARU_OK;
 }
 
 naru_status naru__ws_fail_text(naru_ws *ws, naru_span text, const naru_ws_turn *turn)
@@ -180,12 +188,15 @@ static bool delivers(const naru_ws *ws, size_t piece_bytes, bool frame_done, boo
 
 static naru_status take_plain(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)
 {
-    naru_span piece = take_piece(ws, in);
-    bool frame_done = ws->frame_left == 0;
-    bool last = frame_done && (ws->frame & NARU__WS_FIN) != 0;
-    naru_status status = check_text(ws, piece, last, turn);
+    naru_span piece;
+    naru_status status = take_piece(ws, in, &piece, turn);
     if (status != NARU_OK) {
         return status;
+    }
+    bool frame_done = ws->frame_left == 0;
+    bool last = frame_done && (ws->frame & NARU__WS_FIN) != 0;
+    if (last && is_checked_text(ws) && !naru__utf8_complete(&ws->utf8)) {
+        return naru__ws_fail(ws, &naru__ws_text_rule, ws->offset, turn);
     }
     if (frame_done) {
         ws->flags &= (uint8_t)~NARU__WS_IN_FRAME;
