@@ -52,12 +52,16 @@ static void deliver(naru_conn *conn, const naru_ws_event *event)
 void naru__conn_take(naru_conn *conn, naru_input *in)
 {
     naru_ws_event event;
+    naru_ws_turn turn = naru__conn_turn(conn);
+    naru_loop *loop = conn->stream->loop;
     while (conn->phase == NARU__CONN_OPEN && !conn->paused) {
-        naru_ws_turn turn = naru__conn_turn(conn);
         if (naru_ws_next(&conn->ws, in, &turn, &event) != NARU_OK) {
             return; /* all taken, or the session has ended: naru__conn_settle looks */
         }
         deliver(conn, &event);
+        if (turn.entropy) {
+            turn.entropy = naru__loop_entropy(loop); /* refilled: masks were spent */
+        }
     }
 }
 

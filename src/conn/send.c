@@ -1,5 +1,6 @@
 /* From the application to the queue. Not for: the policy of a full queue (queue.c). */
 #include "conn/inside.h"
+#include "ws/short.h"
 
 /* From here up a payload is worth a system call of its own instead of a copy into the queue. */
 enum { WRITE_THROUGH_BYTES_MIN = 16 << 10 };
@@ -65,7 +66,7 @@ static naru_status send_queued(naru_conn *conn, naru_ws_kind kind, naru_span dat
     return status;
 }
 
-naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
+static naru_status send_long(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
 {
     if (!may_send(conn)) {
         return NARU_ERR_STATE;
@@ -76,6 +77,26 @@ naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, u
     }
     status = goes_through(conn, data) ? send_through(conn, kind, data, flags) : send_queued(conn, kind, data, flags);
     return answer(conn, status);
+}
+
+/* Does the message need nothing but its head and a copy? Then the bytes in front of it, if any, have asked for the flush
+ * already. */
+naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
+{
+    bool checked = kind != NARU_WS_TEXT || (flags & NARU_WS_VALID) != 0;
+    if (conn->phase != NARU__CONN_OPEN || !checked || data.size >= WRITE_THROUGH_BYTES_MIN ||
+        conn->options->queue_policy == NARU_QUEUE_DROP_OLDEST || !naru__conn_queue_fits(conn, data.size)) {
+        return send_long(conn, kind, data, flags);
+    }
+    naru_buf *out = &conn->stream->out;
+    bool first = naru__buf_size(out) == 0;
+    if (!naru__ws_send_short(&conn->ws, kind, data, out)) {
+        return send_long(conn, kind, data, flags);
+    }
+    if (first) {
+        naru__stream_flush_later(conn->stream);
+    }
+    return naru__buf_size(out) <= conn->options->queue_high_bytes ? NARU_OK : answer(conn, NARU_OK);
 }
 
 naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span data, bool last, unsigned flags)
