@@ -14,7 +14,7 @@ help:
 	@echo 'make run      install what is missing, build, and start a chat: open the URL that it prints'
 	@echo 'make test     install what is missing, build $(words $(TEST_PRESETS)) times and run every test;'
 	@echo '              TESTS=regex runs those whose names match, such as TESTS=asan.ws'
-	@echo 'make bench    build and measure'
+	@echo 'make bench    build, and measure beside bare servers and other libraries (some minutes)'
 	@echo 'make install  build, and install the library, its headers and naru under PREFIX=$(PREFIX), DESTDIR respected'
 	@echo 'make lint     clang-tidy and cppcheck'
 	@echo 'make format   clang-format, in place'
@@ -56,9 +56,10 @@ fuzz: deps
 	@cd build/fuzz-long && ctest -j $(TEST_JOBS) --output-on-failure --no-tests=error -R '$(FUZZ)'
 
 .PHONY: bench
-bench: deps
+bench:
+	@tools/deps run test bench
 	@$(MAKE) --no-print-directory build-release
-	@test -x bench/run || { echo 'make bench: bench/run is not there; nothing was measured' >&2; exit 1; }
+	@bench/peers build/release/bench/peer
 	@bench/run
 
 .PHONY: install

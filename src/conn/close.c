@@ -175,6 +175,7 @@ static void on_drain(naru__stream *stream)
 
 const naru__stream_handler naru__conn_stream_handler = {
     .on_data = naru__conn_on_data,
+    .on_room = naru__conn_on_room,
     .on_end = on_end,
     .on_drain = on_drain,
 };

@@ -42,6 +42,7 @@ static inline naru_ws_turn naru__conn_turn(naru_conn *conn)
 
 extern const naru__stream_handler naru__conn_stream_handler;
 void naru__conn_on_data(naru__stream *stream, uint8_t *bytes, size_t size);
+naru_input naru__conn_on_room(naru__stream *stream);
 /* Hand the session what there is, and its events to the application; what a pause leaves over stays in `in`. */
 void naru__conn_take(naru_conn *conn, naru_input *in);
 void naru__conn_take_held(naru_conn *conn);

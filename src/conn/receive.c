@@ -96,6 +96,16 @@ void naru__conn_on_data(naru__stream *stream, uint8_t *bytes, size_t size)
         naru__conn_hold(conn, (naru_span){in.data, in.size});
     }
     naru__conn_settle(conn);
+    if (conn->phase == NARU__CONN_OPEN) {
+        naru__stream_has_room(stream, conn->ws.cold != NULL);
+    }
+}
+
+naru_input naru__conn_on_room(naru__stream *stream)
+{
+    naru_conn *conn = stream->owner;
+    bool direct = conn->phase == NARU__CONN_OPEN && !conn->paused && !holds(conn);
+    return direct ? naru__ws_room(&conn->ws) : (naru_input){NULL, 0};
 }
 
 void naru__conn_take_held(naru_conn *conn)

@@ -190,6 +190,15 @@ size_t naru__stream_in_flight(const naru__stream *stream)
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
+void naru__stream_has_room(naru__stream *stream, bool room)
+{
+    if (room && !stream->tls) {
+        naru__stream_mark(stream, NARU__ROOM);
+    } else {
+        naru__stream_unmark(stream, NARU__ROOM);
+    }
+}
+
 void naru__stream_pause(naru__stream *stream)
 {
     /* The backend hears of it when something comes: most pauses are over by then. */

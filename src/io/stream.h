@@ -28,6 +28,9 @@ typedef struct naru__stream_handler {
     void (*on_end)(naru__stream *stream, naru_status why);
     /* Asked for with naru__stream_want_drain: `out` has fallen to that mark. Once for each asking. */
     void (*on_drain)(naru__stream *stream);
+    /* Only while naru__stream_has_room says so: where the owner wants the next bytes instead of in the shared block;
+     * size 0: in the block after all. on_data then tells how many came there. A backend may pay no heed to it. */
+    naru_input (*on_room)(naru__stream *stream);
 } naru__stream_handler;
 
 struct naru__stream {
@@ -95,6 +98,8 @@ void naru__stream_want_drain(naru__stream *stream, uint32_t low_mark);
 /* What was given to the kernel and has not reached the peer yet, in bytes; 0 if that cannot be told. */
 size_t naru__stream_in_flight(const naru__stream *stream);
 
+/* Does the owner have room of its own for what comes next (on_room)? */
+void naru__stream_has_room(naru__stream *stream, bool room);
 void naru__stream_pause(naru__stream *stream); /* no on_data, no on_end but for errors, until resumed */
 void naru__stream_resume(naru__stream *stream);
 

@@ -21,7 +21,8 @@ enum {
     NARU__SHUT = 1 << 10,      /* it has */
     NARU__RESUMED = 1 << 11,   /* what TLS held back during a pause is to be read */
     NARU__ADDED = 1 << 12,     /* the backend knows of it */
-    NARU__UNWATCHED = 1 << 13  /* the backend refused to take it back: it has to fail */
+    NARU__UNWATCHED = 1 << 13, /* the backend refused to take it back: it has to fail */
+    NARU__ROOM = 1 << 14       /* the owner says where to read to */
 };
 
 enum { NARU__STREAM_ERROR_BYTES = 384 };

@@ -13,6 +13,9 @@
 
 const naru__ws_rule naru__ws_text_rule = {NARU_ERR_UTF8, 1007, "6455 8.1", "A text message is not UTF-8."};
 
+/* What is kept may take twice the memory of what has arrived, never what a head announced. */
+enum { GROWTH = 2, ROOM_MIN = 16 << 10 };
+
 /* ---- bytes --------------------------------------------------------------------------------------------- */
 
 static naru_status set_capacity(naru__ws_bytes *bytes, size_t capacity, const naru_allocator *allocator)
@@ -36,14 +39,17 @@ naru_status naru__ws_bytes_append(naru__ws_bytes *bytes, naru_span piece, uint64
         return NARU_ERR_MEMORY;
     }
     size_t needed = bytes->size + piece.size;
+    bool in_place = bytes->data && piece.data == bytes->data + bytes->size; /* read into naru__ws_room */
     if (needed > bytes->capacity) {
-        size_t doubled = needed > SIZE_MAX / 2 ? SIZE_MAX : needed * 2;
-        naru_status status = set_capacity(bytes, doubled < total ? doubled : (size_t)total, allocator);
+        size_t grown = needed > SIZE_MAX / GROWTH ? SIZE_MAX : needed * GROWTH;
+        naru_status status = set_capacity(bytes, grown < total ? grown : (size_t)total, allocator);
         if (status != NARU_OK) {
             return status;
         }
     }
-    memcpy(bytes->data + bytes->size, piece.data, piece.size);
+    if (!in_place) {
+        memcpy(bytes->data + bytes->size, piece.data, piece.size);
+    }
     bytes->size = needed;
     return NARU_OK;
 }
@@ -73,8 +79,8 @@ static bool is_checked_text(const naru_ws *ws)
     return (ws->message & NARU__WS_KIND) == NARU_WS_TEXT && !ws->options->trust_utf8;
 }
 
-/* Unmask in place, and check what is text in the same pass. 6455 8.1: at its first bad byte, whether or not the frame is
- * through. false: *good_out bytes are good. */
+/* Unmask in place, and check what is text in the same pass. 6455 8.1: at its first bad byte, whether or not the frame
+ * is through. false: *good_out bytes are good. */
 static bool unmask(naru_ws *ws, naru_input piece, size_t *good_out)
 {
     bool masked = ws->role == NARU_WS_SERVER && piece.size > 0;
@@ -165,6 +171,19 @@ static naru_status keep(naru_ws *ws, naru_span piece)
     bool known = (ws->frame & NARU__WS_FIN) != 0 || ws->options->delivery == NARU_WS_FRAMES;
     uint64_t total = known ? cold->message.size + piece.size + ws->frame_left : UINT64_MAX;
     return naru__ws_bytes_append(&cold->message, piece, total, ws->allocator);
+}
+
+naru_input naru__ws_room(naru_ws *ws)
+{
+    bool kept = ws->state != NARU_WS_FAILED && (ws->flags & NARU__WS_IN_FRAME) != 0 && ws->cold &&
+                (ws->frame & NARU__WS_CONTROL) == 0 && (ws->message & NARU__WS_COMPRESSED) == 0 && !ws->cold->delivered;
+    if (!kept || ws->cold->message.size == 0) {
+        return (naru_input){NULL, 0};
+    }
+    naru__ws_bytes *bytes = &ws->cold->message;
+    size_t room = bytes->capacity - bytes->size;
+    room = room < ws->frame_left ? room : (size_t)ws->frame_left;
+    return room >= ROOM_MIN ? (naru_input){bytes->data + bytes->size, room} : (naru_input){NULL, 0};
 }
 
 static bool keeps(const naru_ws *ws)
