@@ -3,6 +3,7 @@
  * Not for: the help's layout (options_help.c). Source: POSIX Utility Syntax Guidelines, GNU long options. */
 #include "options.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,6 +73,7 @@ static bool read_digits(const char **text, uint64_t *number_out)
 {
     uint64_t number = 0;
     const char *at = *text;
+    assert(at);
     for (; *at >= '0' && *at <= '9'; at++) {
         uint64_t digit = (uint64_t)(*at - '0');
         if (number > (UINT64_MAX - digit) / 10) {

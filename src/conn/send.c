@@ -79,7 +79,7 @@ static naru_status send_long(naru_conn *conn, naru_ws_kind kind, naru_span data,
     return answer(conn, status);
 }
 
-/* Most messages need nothing but a head and a copy. Bytes that stand in front of it have asked for the flush already. */
+/* Most messages need nothing but a head and a copy. Bytes that stand in front have asked for the flush already. */
 naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
 {
     bool checked = kind != NARU_WS_TEXT || (flags & NARU_WS_VALID) != 0;

@@ -48,7 +48,7 @@ static void *take(naru__cache *cache, size_t bytes)
     if (!block) {
         return naru__alloc(cache->below, bytes_of(index));
     }
-    memcpy(&cache->kept[index], block, sizeof(void *));
+    memcpy(&cache->kept[index], block, NARU__CACHE_LINK_BYTES);
     cache->kept_bytes -= bytes_of(index);
     return block;
 }
@@ -65,7 +65,7 @@ static void give(naru__cache *cache, void *block, size_t bytes)
         naru__free(cache->below, block, block_bytes);
         return;
     }
-    memcpy(block, &cache->kept[index], sizeof(void *));
+    memcpy(block, &cache->kept[index], NARU__CACHE_LINK_BYTES);
     cache->kept[index] = block;
     cache->kept_bytes += block_bytes;
     cache->large_kept = cache->large_kept || bytes > NARU__CACHE_LARGE_MIN;
@@ -116,7 +116,7 @@ static void give_back(naru__cache *cache, size_t from_class)
     for (size_t i = from_class; i < NARU__CACHE_CLASSES; i++) {
         while (cache->kept[i]) {
             void *block = cache->kept[i];
-            memcpy(&cache->kept[i], block, sizeof(void *));
+            memcpy(&cache->kept[i], block, NARU__CACHE_LINK_BYTES);
             cache->kept_bytes -= bytes_of(i);
             naru__free(cache->below, block, bytes_of(i));
         }

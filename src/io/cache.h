@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum {
+    NARU__CACHE_LINK_BYTES = sizeof(void *), /* a kept block begins with where the next one is */
     NARU__CACHE_STEP = 16, /* small classes: every multiple of it, up to */
     NARU__CACHE_SMALL_MAX = 1024,
     /* Above, four classes to each doubling, up to this; bigger blocks pass through. Those of a message of a megabyte
@@ -46,7 +47,7 @@ static inline void naru__cache_lend(naru__cache *cache, naru_buf *buf)
     }
     uint8_t *block = cache->kept[NARU__CACHE_LENT_CLASS];
     if (block) {
-        memcpy(&cache->kept[NARU__CACHE_LENT_CLASS], block, sizeof(void *));
+        memcpy(&cache->kept[NARU__CACHE_LENT_CLASS], block, NARU__CACHE_LINK_BYTES);
         cache->kept_bytes -= NARU__CACHE_LENT_BYTES;
     } else {
         block = cache->allocator.resize(cache, NULL, 0, NARU__CACHE_LENT_BYTES);
@@ -61,7 +62,7 @@ static inline void naru__cache_reclaim(naru__cache *cache, naru_buf *buf)
         naru_buf_deinit(buf);
         return;
     }
-    memcpy(buf->data, &cache->kept[NARU__CACHE_LENT_CLASS], sizeof(void *));
+    memcpy(buf->data, &cache->kept[NARU__CACHE_LENT_CLASS], NARU__CACHE_LINK_BYTES);
     cache->kept[NARU__CACHE_LENT_CLASS] = buf->data;
     cache->kept_bytes += NARU__CACHE_LENT_BYTES;
     *buf = (naru_buf){.allocator = buf->allocator};

@@ -3,6 +3,7 @@
  * RFC 6455 5.4, 5.6, 8.1. */
 #include "message.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/ascii.h"
@@ -47,6 +48,7 @@ naru_status naru__ws_bytes_append(naru__ws_bytes *bytes, naru_span piece, uint64
             return status;
         }
     }
+    assert(bytes->data);
     if (!in_place) {
         memcpy(bytes->data + bytes->size, piece.data, piece.size);
     }
