@@ -22,6 +22,7 @@ set_target_properties(naru_shared PROPERTIES
   LINKER_LANGUAGE C OUTPUT_NAME naru EXPORT_NAME naru
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} LINK_DEPENDS ${map})
 target_link_options(naru_shared PRIVATE -Wl,--version-script=${map} -Wl,-Bsymbolic-functions)
+target_link_options(naru_shared PRIVATE ${NARU_LTO_FLAGS})
 if(NOT NARU_SANITIZE)
   target_link_options(naru_shared PRIVATE -Wl,-z,defs)
 endif()
