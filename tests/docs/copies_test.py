@@ -1,5 +1,7 @@
 """A code block behind a line that is only a link to a file, such as [examples/echo.c](../examples/echo.c), is that file.
 
+Every example stands in examples/README.md, and nothing else does.
+
     copies_test.py            complains of each that is not, and of a page without any
     copies_test.py --write    makes them so
 """
@@ -43,12 +45,21 @@ def check(page):
             yield f"{page.name}: {match['path']} is not run by tests/docs/guide_test.mjs"
 
 
+def check_index():
+    page = ROOT / "examples/README.md"
+    listed = re.findall(r"^\| \[(\w+\.c)\]\(\1\) \| \S", page.read_text(encoding="utf-8"), re.M)
+    there = {path.name for path in page.parent.glob("*.c")}
+    yield from (f"examples/README.md: does not tell of {name}" for name in sorted(there - set(listed)))
+    yield from (f"examples/README.md: {name} is not there" for name in sorted(set(listed) - there))
+    yield from (f"examples/README.md: {name} is told of twice" for name in sorted({n for n in listed if listed.count(n) > 1}))
+
+
 def main():
     pages = [ROOT / name for name in PAGES]
     if "--write" in sys.argv[1:]:
         for page in pages:
             page.write_text(filled(page)[0], encoding="utf-8")
-    complaints = [complaint for page in pages for complaint in check(page)]
+    complaints = [complaint for page in pages for complaint in check(page)] + list(check_index())
     print(*complaints, sep="\n", end="\n" if complaints else "")
     return 1 if complaints else 0
 
