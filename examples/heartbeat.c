@@ -1,4 +1,4 @@
-/* Heartbeat: a peer that is silent for a second is pinged, one that stays silent for half a second more is gone.
+/* Heartbeat: a peer that is silent for a second is pinged, one that stays silent for another second is gone.
  * Without these two options it is 25 and 10 seconds, not never.
  *
  *   ./heartbeat [ADDRESS] */
@@ -24,7 +24,7 @@ int main(int argc, char **argv)
     naru_loop *loop = naru_loop_new(NULL);
     naru_server *server = NULL;
     naru_ws_route route = {.handler = {.on_pong = on_pong, .on_close = on_close}};
-    naru_server_options options = {.conn.ws = {.ping_interval_ms = 1000, .pong_timeout_ms = 500}};
+    naru_server_options options = {.conn.ws = {.ping_interval_ms = 1000, .pong_timeout_ms = 1000}};
     char bound[128];
     if (!loop || naru_server_new(loop, &options, &server) || naru_server_route_ws(server, "/", &route, NULL) ||
         naru_server_listen(server, argc > 1 ? argv[1] : "127.0.0.1:9000", NULL, bound)) {
