@@ -12,7 +12,8 @@ static void on_message(naru_conn *conn, naru_ws_kind kind, naru_span data, void 
 
 int main(int argc, char **argv)
 {
-    naru_tls_server_options files = {argc > 1 ? argv[1] : "cert.pem", argc > 2 ? argv[2] : "key.pem", NULL};
+    naru_tls_server_options files = {.certificate_file = argc > 1 ? argv[1] : "cert.pem",
+                                     .key_file = argc > 2 ? argv[2] : "key.pem"};
     naru_listen_options listening = {0};
     naru_loop *loop = naru_loop_new(NULL);
     naru_server *server = NULL;
