@@ -2,6 +2,7 @@
 option(NARU_WERROR "Warnings end the build (for naru's own developers; compilers to come may warn more)" OFF)
 option(NARU_TESTS "Build the tests, the examples and the replay of the fuzz corpus" ${PROJECT_IS_TOP_LEVEL})
 option(NARU_APPS "Build the naru command line" ON)
+option(NARU_SHARED_APPS "Link it with libnaru.so, as distributions do, instead of carrying libnaru inside" OFF)
 option(NARU_HARDEN "Compile with every hardening flag that the compiler has" ON)
 option(NARU_LTO "Optimise over the borders of files and rooms, where the compiler can (gcc)" ON)
 option(NARU_FUZZ "Build the fuzz targets with libFuzzer (clang only), and nothing else" OFF)

@@ -23,13 +23,13 @@ function(naru_room name kind)
 endfunction()
 
 # naru_program(name SOURCES file... [LIBS target...]): a program that is installed. It sees the public headers only, and
-# carries libnaru inside, so that it runs wherever it is copied.
+# carries libnaru inside, so that it runs wherever it is copied; with NARU_SHARED_APPS it needs libnaru.so instead.
 function(naru_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBS")
   add_executable(${name} ${arg_SOURCES})
   target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
   target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-  target_link_libraries(${name} PRIVATE naru_static naru_flags ${arg_LIBS})
+  target_link_libraries(${name} PRIVATE $<IF:$<BOOL:${NARU_SHARED_APPS}>,naru_shared,naru_static> naru_flags ${arg_LIBS})
   target_compile_options(${name} PRIVATE ${NARU_LTO_FLAGS})
   target_link_options(${name} PRIVATE ${NARU_LTO_FLAGS})
   install(TARGETS ${name})
