@@ -178,10 +178,23 @@ void connect_input_resume(connect_session *session)
     if (session->reading) {
         input_resume(&session->in);
     }
-    connect_replay_resume(session);
-    bool waits = session->ended && session->settings->once.count == 0;
-    if (waits && session->open && !session->closing && connect_queue_bytes(&session->offline) == 0 &&
-        session->retry.timer) {
+    if (!session->ended) {
+        connect_replay_resume(session);
+    }
+}
+
+/* A new connection after a lost one: what waited has been sent. */
+void connect_input_again(connect_session *session)
+{
+    bool ended = session->ended;
+    if (session->settings->once.count > 0) {
+        /* Nobody can tell whether the question was lost or only its answer. */
+        session->once_sent = session->received < session->settings->once.count ? (size_t)session->received : 0;
+        send_once(session);
+        return;
+    }
+    connect_input_resume(session);
+    if (ended) {
         wait_for_answers(session);
     }
 }

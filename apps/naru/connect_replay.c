@@ -158,6 +158,7 @@ void connect_replay_stop(connect_session *session)
 {
     if (session->replay.timer) {
         naru_timer_stop(session->replay.timer);
+        session->replay.paused = true;
     }
 }
 

@@ -97,7 +97,7 @@ void connect_send_offline(connect_session *session)
         }
         connect_queue_drop(&session->offline);
     }
-    connect_input_resume(session);
+    connect_input_again(session);
 }
 
 naru_status connect_ping(connect_session *session, naru_span data)

@@ -100,6 +100,7 @@ static void on_open(naru_client *client, void *user)
     (void)client;
     session->open = true;
     session->retry.opened_ms = naru_loop_now_ms(session->loop);
+    bool again = session->started;
     connect_input_start(session);
     if (session->settings->json) {
         connect_json_open(session);
@@ -107,7 +108,9 @@ static void on_open(naru_client *client, void *user)
         connect_report_open(session);
     }
     connect_pings_start(session);
-    connect_send_offline(session);
+    if (again) {
+        connect_send_offline(session);
+    }
 }
 
 static void on_ping(naru_client *client, naru_span data, void *user)

@@ -102,6 +102,7 @@ int connect_open(connect_session *session);
 /* connect_input.c: stdin, once the connection is open. stop is harmless at any time. */
 void connect_input_start(connect_session *session);
 void connect_input_resume(connect_session *session);
+void connect_input_again(connect_session *session);
 void connect_input_stop(connect_session *session);
 void connect_input_end(void *user); /* all is sent; user is the session */
 /* Was it the pong that the end of the input waits for? */

@@ -298,6 +298,51 @@ class Reconnect(unittest.TestCase):
             self.assertEqual(naru.wait(), 0)
             self.assertRegex(naru.err.rest(), rb'code 1012\n.*try 1 of 10')
 
+    def test_a_question_is_asked_again(self):
+        def lost(peer):
+            peer.accept()
+            self.assertEqual(peer.text(), 'one')
+            peer.send(TEXT, 'ONE')
+            self.assertEqual(peer.text(), 'two')
+
+        def kept(peer):
+            peer.accept()
+            self.assertEqual(peer.text(), 'two')
+            peer.send(TEXT, 'TWO')
+            peer.serve_echo()
+        with Many(lost, kept) as server:
+            status, out, _ = run('connect', '--reconnect', '-1', 'one', '-1', 'two', server.url)
+        self.assertEqual((status, out), (0, b'ONE\nTWO\n'))
+
+    def test_a_replay_goes_on(self):
+        def lost(peer):
+            peer.accept()
+            self.assertEqual(peer.text(), 'one')
+
+        def kept(peer):
+            peer.accept()
+            self.assertEqual(peer.text(), 'two')
+            peer.serve_echo()
+        with tempfile.NamedTemporaryFile('w') as file, Many(lost, kept) as server:
+            file.write('{"ms":0,"event":"sent","text":"one"}\n{"ms":400,"event":"sent","text":"two"}\n')
+            file.flush()
+            status, _, err = run('connect', '--reconnect', '--replay', file.name, server.url)
+        self.assertEqual(status, 0)
+        self.assertIn(b'try 1 of 10', err)
+
+    def test_the_end_of_the_input_before_the_end_of_the_answers(self):
+        """What was read is sent when the connection is back, and its answers are waited for."""
+        def lost(peer):
+            peer.accept()
+
+        def kept(peer):
+            peer.accept().serve_echo()
+        with Many(lost, kept) as server, Naru('connect', '--reconnect', server.url) as naru:
+            naru.err.until(rb'try 1 of 10')
+            naru.write(b'a\nb\n')
+            naru.close_stdin()
+            self.assertEqual((naru.wait(), naru.out.rest()), (0, b'a\nb\n'))
+
     def test_giving_up(self):
         url = f'ws://127.0.0.1:{free_port()}/'
         status, out, err = run('connect', '--reconnect', '--reconnect-max', '2', url)
