@@ -133,7 +133,7 @@ static int meet(probe_target *target)
     if (status == 101) {
         (void)probe_peer_send_frame(&peer, FRAME_FIN | FRAME_TEXT, naru_span_of(text));
         (void)probe_ping(&peer);
-        probe_outcome outcome = probe_read_outcome(&peer, naru_span_of(text));
+        probe_outcome outcome = probe_read_outcome(&peer, naru_span_of(text), 1);
         target->echoes = outcome.kind == OUTCOME_ALIVE && outcome.same;
     }
     probe_peer_close(&peer);

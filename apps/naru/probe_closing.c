@@ -9,7 +9,7 @@ static probe_outcome close_with(probe_peer *peer, uint16_t code)
 {
     const uint8_t data[2] = {(uint8_t)(code >> 8), (uint8_t)code};
     (void)probe_peer_send_frame(peer, FRAME_FIN | FRAME_CLOSE, (naru_span){data, sizeof data});
-    return probe_read_outcome(peer, (naru_span){0});
+    return probe_read_outcome(peer, (naru_span){0}, 0);
 }
 
 /* 5.5.1: the answer typically echoes the code; a Close in answer is what is required. */
@@ -94,7 +94,7 @@ static void run_behind(probe_target *target, const probe_check *check, probe_ver
     (void)probe_frame_write(&bytes, FRAME_FIN | FRAME_TEXT, naru_span_of("late"));
     (void)probe_peer_send(&peer, naru_buf_span(&bytes));
     naru_buf_deinit(&bytes);
-    probe_outcome outcome = probe_read_outcome(&peer, naru_span_of("late"));
+    probe_outcome outcome = probe_read_outcome(&peer, naru_span_of("late"), 0);
     if (outcome.messages > 0) {
         probe_say(verdict, PROBE_FAIL, "a message behind the Close was answered");
     } else {

@@ -110,7 +110,7 @@ static void run_frames(probe_target *target, const probe_check *check, probe_ver
     naru_buf_deinit(&bytes);
     (void)probe_ping(&peer);
     naru_span wanted = {(const uint8_t *)frames->message, frames->message_bytes};
-    probe_outcome outcome = probe_read_outcome(&peer, wanted);
+    probe_outcome outcome = probe_read_outcome(&peer, wanted, frames->code == 0 ? probe_echoes(target, 1) : 0);
     if (frames->code != 0) {
         probe_judge_close(&outcome, frames->code, frames->alive, verdict);
     } else {

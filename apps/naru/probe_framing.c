@@ -15,8 +15,7 @@ static void run_echo(probe_target *target, const probe_check *check, probe_verdi
     }
     (void)probe_peer_send_frame(&peer, FRAME_FIN | FRAME_TEXT, naru_span_of(text));
     (void)probe_ping(&peer);
-    probe_outcome outcome = probe_read_outcome(&peer, naru_span_of(text));
-    target->echoes = outcome.kind == OUTCOME_ALIVE && outcome.same;
+    probe_outcome outcome = probe_read_outcome(&peer, naru_span_of(text), probe_echoes(target, 1));
     if (outcome.kind == OUTCOME_ALIVE && !target->echoes) {
         probe_say(verdict, PROBE_PASS, "taken; no echo: what messages become cannot be checked");
     } else {
@@ -40,7 +39,7 @@ static void run_lengths(probe_target *target, const probe_check *check, probe_ve
         memset(data, (int)(i + 1), sizeof data);
         (void)probe_peer_send_frame(&peer, FRAME_FIN | FRAME_BINARY, message);
         (void)probe_ping(&peer);
-        probe_outcome outcome = probe_read_outcome(&peer, message);
+        probe_outcome outcome = probe_read_outcome(&peer, message, probe_echoes(target, 1));
         probe_judge_alive(target, &outcome, true, verdict);
         if (verdict->result != PROBE_PASS) {
             probe_say(verdict, PROBE_FAIL, "a message of %zu bytes was not taken or not sent back", lengths[i]);
@@ -67,7 +66,7 @@ static void run_byte_by_byte(probe_target *target, const probe_check *check, pro
     }
     naru_buf_deinit(&bytes);
     (void)probe_ping(&peer);
-    probe_outcome outcome = probe_read_outcome(&peer, naru_span_of(text));
+    probe_outcome outcome = probe_read_outcome(&peer, naru_span_of(text), probe_echoes(target, 1));
     probe_judge_alive(target, &outcome, true, verdict);
     probe_peer_close(&peer);
 }
@@ -88,7 +87,7 @@ static void run_many(probe_target *target, const probe_check *check, probe_verdi
     (void)probe_peer_send(&peer, naru_buf_span(&bytes));
     naru_buf_deinit(&bytes);
     (void)probe_ping(&peer);
-    probe_outcome outcome = probe_read_outcome(&peer, naru_span_of("same"));
+    probe_outcome outcome = probe_read_outcome(&peer, naru_span_of("same"), probe_echoes(target, MESSAGES));
     probe_judge_alive(target, &outcome, true, verdict);
     if (verdict->result == PROBE_PASS && target->echoes && outcome.messages != MESSAGES) {
         probe_say(verdict, PROBE_FAIL, "%llu of %d came back", (unsigned long long)outcome.messages, MESSAGES);
@@ -112,7 +111,7 @@ static void run_raw(probe_target *target, const probe_check *check, probe_verdic
     }
     (void)probe_peer_send(&peer, (naru_span){(const uint8_t *)raw->bytes, raw->size});
     (void)probe_ping(&peer);
-    probe_outcome outcome = probe_read_outcome(&peer, (naru_span){0});
+    probe_outcome outcome = probe_read_outcome(&peer, (naru_span){0}, 0);
     probe_judge_close(&outcome, 1002, raw->alive, verdict);
     probe_peer_close(&peer);
 }

@@ -40,7 +40,7 @@ static void run_announced(probe_target *target, const probe_check *check, probe_
         return;
     }
     (void)probe_peer_send(&peer, (naru_span){head, sizeof head});
-    probe_outcome outcome = probe_read_outcome(&peer, (naru_span){0});
+    probe_outcome outcome = probe_read_outcome(&peer, (naru_span){0}, 0);
     if (outcome.kind == OUTCOME_SILENT) {
         probe_say(verdict, PROBE_LAX, "waits for it");
     } else {
@@ -60,7 +60,7 @@ static taken try_size(const probe_target *target, naru_span data, probe_verdict 
     }
     (void)probe_peer_send_frame(&peer, FRAME_FIN | FRAME_BINARY, data);
     (void)probe_ping(&peer);
-    probe_outcome outcome = probe_read_outcome(&peer, data);
+    probe_outcome outcome = probe_read_outcome(&peer, data, 0);
     probe_peer_close(&peer);
     if (outcome.kind == OUTCOME_ALIVE) {
         return TAKEN_YES;
@@ -117,7 +117,7 @@ static void run_fragments(probe_target *target, const probe_check *check, probe_
     (void)probe_peer_send(&peer, naru_buf_span(&bytes));
     naru_buf_deinit(&bytes);
     (void)probe_ping(&peer);
-    probe_outcome outcome = probe_read_outcome(&peer, (naru_span){0});
+    probe_outcome outcome = probe_read_outcome(&peer, (naru_span){0}, 0);
     bool refused = outcome.kind == OUTCOME_CLOSED && (outcome.code == 1008 || outcome.code == 1009);
     probe_judge_close(&outcome, refused ? outcome.code : 1008, PROBE_LAX, verdict);
     if (outcome.kind == OUTCOME_ALIVE) {
@@ -135,7 +135,7 @@ static void run_after(probe_target *target, const probe_check *check, probe_verd
         return;
     }
     (void)probe_ping(&peer);
-    probe_outcome outcome = probe_read_outcome(&peer, (naru_span){0});
+    probe_outcome outcome = probe_read_outcome(&peer, (naru_span){0}, 0);
     probe_judge_alive(target, &outcome, false, verdict);
     probe_peer_close(&peer);
 }

@@ -51,18 +51,40 @@ static uint16_t code_of(naru_span close)
     return close.size < 2 ? 1005 : (uint16_t)(close.data[0] << 8 | close.data[1]);
 }
 
-probe_outcome probe_read_outcome(probe_peer *peer, naru_span wanted)
+uint64_t probe_echoes(const probe_target *target, uint64_t sent)
+{
+    return target->echoes ? sent : 0;
+}
+
+/* A frame of data. first: of the message it belongs to. */
+static void take_data(probe_outcome *outcome, naru_buf *message, const probe_frame *frame, uint8_t *first,
+                      naru_span wanted)
+{
+    if (naru_buf_append(message, frame->data) != NARU_OK) {
+        return;
+    }
+    *first = (frame->first & 15) == FRAME_CONTINUATION ? *first : frame->first;
+    if (frame->first & FRAME_FIN) {
+        note_message(outcome, message, wanted, *first);
+        naru_buf_take(message, naru_buf_span(message).size);
+    }
+}
+
+probe_outcome probe_read_outcome(probe_peer *peer, naru_span wanted, uint64_t messages)
 {
     probe_outcome outcome = {.kind = OUTCOME_SILENT};
     probe_frame frame;
     naru_buf message;
     uint8_t first = 0;
     naru_buf_init(&message, NULL);
-    for (;;) {
+    while (outcome.kind != OUTCOME_ALIVE || outcome.messages < messages) {
         probe_event event = probe_peer_read(peer, &frame);
         unsigned opcode = event == PROBE_FRAME ? frame.first & 15u : 0;
-        if (event != PROBE_FRAME) {
-            outcome.kind = event == PROBE_ENDED ? OUTCOME_ENDED : OUTCOME_SILENT;
+        if (event == PROBE_SILENCE) {
+            break;
+        }
+        if (event == PROBE_ENDED) {
+            outcome.kind = OUTCOME_ENDED;
             break;
         }
         if (opcode == FRAME_CLOSE) {
@@ -72,14 +94,8 @@ probe_outcome probe_read_outcome(probe_peer *peer, naru_span wanted)
         }
         if (opcode == FRAME_PONG && naru_span_equal(frame.data, naru_span_of(probe_data))) {
             outcome.kind = OUTCOME_ALIVE;
-            break;
-        }
-        if (opcode <= FRAME_BINARY && naru_buf_append(&message, frame.data) == NARU_OK) {
-            first = opcode == FRAME_CONTINUATION ? first : frame.first;
-            if (frame.first & FRAME_FIN) {
-                note_message(&outcome, &message, wanted, first);
-                naru_buf_take(&message, naru_buf_span(&message).size);
-            }
+        } else if (opcode <= FRAME_BINARY) {
+            take_data(&outcome, &message, &frame, &first, wanted);
         }
     }
     naru_buf_deinit(&message);
@@ -138,9 +154,10 @@ void probe_run_frames(probe_target *target, const probe_check *check, probe_verd
     (void)probe_peer_send(&peer, naru_buf_span(&bytes));
     naru_buf_deinit(&bytes);
     naru_span wanted = {(const uint8_t *)frames->message, frames->message_bytes};
-    probe_outcome outcome = probe_read_outcome(&peer, wanted);
+    bool message = frames->code == 0 && frames->message;
+    probe_outcome outcome = probe_read_outcome(&peer, wanted, message ? probe_echoes(target, 1) : 0);
     if (frames->code == 0) {
-        probe_judge_alive(target, &outcome, frames->message != NULL, verdict);
+        probe_judge_alive(target, &outcome, message, verdict);
     } else {
         probe_judge_close(&outcome, frames->code, frames->alive, verdict);
     }

@@ -15,7 +15,7 @@ typedef struct probe_target {
     const option_list *headers;
     uint32_t timeout_ms;
     uint64_t message_bytes_max; /* the largest that is tried */
-    bool echoes;                /* it sends messages back: learnt by the first check of them */
+    bool echoes;                /* it sends messages back, as was seen before the checks */
 } probe_target;
 
 typedef struct probe_peer {

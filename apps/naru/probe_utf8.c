@@ -14,7 +14,7 @@ static void run_fail_fast(probe_target *target, const probe_check *check, probe_
     }
     (void)probe_peer_send_frame(&peer, FRAME_TEXT, (naru_span){bad, sizeof bad});
     (void)probe_ping(&peer);
-    probe_outcome outcome = probe_read_outcome(&peer, (naru_span){0});
+    probe_outcome outcome = probe_read_outcome(&peer, (naru_span){0}, 0);
     if (outcome.kind != OUTCOME_ALIVE) {
         probe_judge_close(&outcome, 1007, PROBE_FAIL, verdict);
         probe_peer_close(&peer);
@@ -22,7 +22,7 @@ static void run_fail_fast(probe_target *target, const probe_check *check, probe_
     }
     (void)probe_peer_send_frame(&peer, FRAME_FIN | FRAME_CONTINUATION, naru_span_of("end"));
     (void)probe_ping(&peer);
-    outcome = probe_read_outcome(&peer, (naru_span){0});
+    outcome = probe_read_outcome(&peer, (naru_span){0}, 0);
     probe_judge_close(&outcome, 1007, PROBE_FAIL, verdict);
     if (verdict->result == PROBE_PASS) {
         probe_say(verdict, PROBE_LAX, "closed with 1007 only at the end of the message");

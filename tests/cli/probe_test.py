@@ -18,6 +18,26 @@ server.on('connection', (socket) => {
 """
 
 
+# The same with Python's websockets, which answers pings before the echo comes to a message.
+WEBSOCKETS = """
+import asyncio, websockets
+
+async def echo(socket, *_):
+    try:
+        async for message in socket:
+            await socket.send(message)
+    except websockets.ConnectionClosed:
+        pass
+
+async def main():
+    async with websockets.serve(echo, '127.0.0.1', 0) as server:
+        print(list(server.sockets)[0].getsockname()[1], flush=True)
+        await asyncio.Future()
+
+asyncio.run(main())
+"""
+
+
 def probe(*args):
     """(exit status, {(group, check): (result, text)}, the sums)"""
     status, out, err = run('probe', '--json', *args, timeout=6 * DEADLINE)
@@ -108,6 +128,19 @@ class Servers(unittest.TestCase):
         self.assertEqual(self.names(results, 'lax'), {
             'handshake.version', 'handshake.http-1.0', 'handshake.no-host', 'framing.long-length', 'framing.top-bit',
             'utf-8.fail-fast', 'deflate.unknown', 'deflate.twice', 'deflate.window-7', 'deflate.fallback'})
+
+    def test_websockets(self):
+        with subprocess.Popen([sys.executable, '-c', WEBSOCKETS], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL) as server:
+            try:
+                port = int(Lines(server.stdout.fileno()).line())
+                status, results, _ = probe(f'ws://127.0.0.1:{port}/')
+            finally:
+                server.kill()
+        self.assertEqual(self.names(results, 'fail'), set())
+        self.assertEqual(status, 0)
+        self.assertEqual(results['framing', 'many'], ('pass', 'taken, and came back whole'))
+        self.assertEqual(results['limits', 'message'], ('pass', 'takes 1048576 bytes, not 2097152'))
 
     def test_a_careless_server_fails_what_it_does_not_look_at(self):
         with Careless() as server:

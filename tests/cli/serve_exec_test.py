@@ -128,6 +128,18 @@ class Exec(unittest.TestCase):
             for _ in range(100000):
                 self.assertEqual(peer.receive(), (TEXT, b'0123456789abcdef'))
 
+    def test_a_process_that_ends_without_reading_lets_go_of_the_peer(self):
+        with Serve('--exec', 'sleep 0.3; exit 4') as serve, serve.dial() as peer:
+            for _ in range(24):
+                peer.send(TEXT, b'x' * 65536)
+            self.assertEqual(close_of(peer), (1011, 'the process exited with status 4'))
+            peer.send(CLOSE, struct.pack('!H', 1011))
+            begun = time.monotonic()
+            with self.assertRaises(EOFError):
+                peer.receive()
+            # Not only when the time for a closing handshake, five seconds, is over.
+            self.assertLess(time.monotonic() - begun, 3)
+
     def test_a_line_too_long(self):
         with Serve('--exec', 'head -c 3000000 /dev/zero', '--max-message', '64K') as serve, serve.dial() as peer:
             self.assertEqual(close_of(peer), (1011, 'the process wrote a line that is too long'))
