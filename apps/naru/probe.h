@@ -57,8 +57,8 @@ typedef struct probe_outcome {
     bool compressed;        /* the last one was */
 } probe_outcome;
 
-/* Read until one of the outcomes. wanted: the message to compare each with; may be empty. messages: so many have to come,
- * before or behind the pong: a server may answer pings sooner than messages that came before them. */
+/* Read until one of the outcomes. wanted: the message to compare each with; may be empty. messages: so many have to
+ * come, before or behind the pong: a server may answer pings sooner than messages that came before them. */
 probe_outcome probe_read_outcome(probe_peer *peer, naru_span wanted, uint64_t messages);
 /* How many messages can be waited for, when so many were sent. */
 uint64_t probe_echoes(const probe_target *target, uint64_t sent);
