@@ -37,6 +37,19 @@ typedef struct connect_settings {
     uint64_t message_bytes_max;
     bool quiet;
     bool verbose;
+    bool json;
+    bool timestamps;
+    bool trace;
+    bool pretty;
+    const char *pattern; /* NULL: show every message */
+    const char *record_file;
+    const char *replay_file;
+    uint32_t speed_thousandths; /* of the replay; 0: without pauses */
+    option_list once;
+    uint32_t ping_ms; /* 0: no pings of one's own */
+    bool reconnect;
+    uint64_t tries_max;
+    uint64_t offline_bytes_max;
 } connect_settings;
 
 connect_form connect_form_of(const connect_settings *settings);

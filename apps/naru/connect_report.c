@@ -25,6 +25,12 @@ static const char *phase_name(naru_client_phase phase)
     return "?";
 }
 
+const char *connect_phase_name(naru_client_phase phase)
+{
+    static const char *const names[] = {"url", "name", "connect", "tls", "handshake", "open"};
+    return phase <= NARU_PHASE_OPEN ? names[phase] : "?";
+}
+
 static int size_of(naru_span span)
 {
     enum { SHOWN_MAX = 512 };
@@ -110,7 +116,8 @@ void connect_report_failure(connect_session *session, const naru_client_failure 
 void connect_report_close(connect_session *session, const naru_close_info *info)
 {
     bool bad = exit_status_of_close(info, session->closing ? session->our_code : 0) != EXIT_CLEAN;
-    if (!session->settings->verbose && !session->person && !(bad && session->status < 0)) {
+    if (!session->settings->verbose && !session->person &&
+        !(bad && session->status < 0 && session->retry.failure_status < 0)) {
         return;
     }
     connect_notice(session, "closed with code %d%s%.*s%s", info->code, info->reason.size > 0 ? ": " : "",

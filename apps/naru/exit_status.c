@@ -17,7 +17,7 @@ static const struct {
     {EXIT_REFUSED, "the server refused the handshake; its HTTP status is shown"},
     {EXIT_LOST, "the connection was lost without a Close (code 1006)"},
     {EXIT_CLOSED, "the peer closed with another code, which is shown"},
-    {EXIT_TIMEOUT, "time ran out: for connecting, for a pong, or for the answers that --count wants"},
+    {EXIT_TIMEOUT, "time ran out: for connecting, for a pong, or for the answers that --count or --once wants"},
     {EXIT_PROTOCOL, "the peer broke the protocol, or sent more than --max-message"},
 };
 

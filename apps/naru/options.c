@@ -124,6 +124,7 @@ static bool read_number(const option *row, const char *text, uint64_t *number_ou
     case OPTION_BYTES:
         return read_bytes(text, number_out);
     case OPTION_SECONDS:
+    case OPTION_FACTOR:
         return read_seconds(text, number_out);
     default:
         return read_digits(&text, number_out) && *text == '\0';
@@ -136,6 +137,10 @@ static int complain_range(const option_parser *parser, const option *row, const 
     unsigned long long max = row->max;
     if (row->kind == OPTION_SECONDS) {
         return options_complain(parser->command, "--%s wants seconds from %g to %g, not '%s'", row->name,
+                                (double)min / 1000, (double)max / 1000, text);
+    }
+    if (row->kind == OPTION_FACTOR) {
+        return options_complain(parser->command, "--%s wants a number from %g to %g, not '%s'", row->name,
                                 (double)min / 1000, (double)max / 1000, text);
     }
     return options_complain(parser->command, "--%s wants a number from %llu to %llu, not '%s'", row->name, min, max,
@@ -169,10 +174,11 @@ static int store(const option_parser *parser, const option *row, const char *tex
     case OPTION_NUMBER:
     case OPTION_BYTES:
     case OPTION_SECONDS:
+    case OPTION_FACTOR:
         if (!read_number(row, text, &number) || number < row->min || number > row->max) {
             return complain_range(parser, row, text);
         }
-        if (row->kind == OPTION_SECONDS) {
+        if (row->kind == OPTION_SECONDS || row->kind == OPTION_FACTOR) {
             *(uint32_t *)slot = (uint32_t)number;
         } else {
             *(uint64_t *)slot = number;
