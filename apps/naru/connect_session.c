@@ -156,6 +156,13 @@ static void on_close(naru_client *client, const naru_close_info *info, void *use
     leave_when_done(session);
 }
 
+static bool on_redirect(naru_client *client, const naru_client_hop *hop, void *user)
+{
+    (void)client;
+    connect_report_redirect(user, hop);
+    return true;
+}
+
 const naru_client_handler connect_handler = {
     .on_open = on_open,
     .on_message = on_message,
@@ -164,4 +171,5 @@ const naru_client_handler connect_handler = {
     .on_drain = on_drain,
     .on_error = on_error,
     .on_close = on_close,
+    .on_redirect = on_redirect,
 };

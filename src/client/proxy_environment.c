@@ -2,6 +2,8 @@
  *
  * The upper-case HTTP_PROXY is not read: in a CGI program a request's Proxy field would set it.
  *
+ * None of it is read in a program that runs with rights its caller has not (secure_getenv).
+ *
  * Source: curl(1), ENVIRONMENT; CVE-2016-5385. */
 #include "client/proxy.h"
 #include "base/buf.h"
@@ -10,11 +12,11 @@
 /* A variable that is empty is as good as none. */
 static const char *variable(const char *name, const char *other_name)
 {
-    const char *value = getenv(name);
+    const char *value = secure_getenv(name);
     if (value && value[0]) {
         return value;
     }
-    value = other_name ? getenv(other_name) : NULL;
+    value = other_name ? secure_getenv(other_name) : NULL;
     return value && value[0] ? value : NULL;
 }
 
