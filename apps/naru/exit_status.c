@@ -44,7 +44,8 @@ static exit_status of_handshake(const naru_client_failure *failure)
     case NARU_PHASE_OPEN:
         break;
     }
-    return failure->status == NARU_ERR_REFUSED ? EXIT_REFUSED : EXIT_PROTOCOL;
+    /* One redirect too many, or one to nowhere, is a refusal too. */
+    return failure->status == NARU_ERR_REFUSED || failure->http_status >= 300 ? EXIT_REFUSED : EXIT_PROTOCOL;
 }
 
 exit_status exit_status_of_failure(const naru_client_failure *failure)
