@@ -1,12 +1,14 @@
 """naru connect behind proxies that others wrote: tinyproxy for CONNECT and microsocks for SOCKS5, with and without a
 password, in front of `naru echo` with TLS and without. One that is not installed is left out, and the test says so.
 """
+import http.server
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -143,6 +145,49 @@ class Proxies(unittest.TestCase):
         self.works(f"socks5h://me:s3cret@127.0.0.1:{port}")
         self.refuses(f"socks5://127.0.0.1:{port}", "it wants a user and a password")
         self.refuses(f"socks5://me:wrong@127.0.0.1:{port}", "it does not accept this user and password")
+
+    @unittest.skipUnless(TINYPROXY and MICROSOCKS, "tinyproxy or microsocks is not installed")
+    def test_each_hop_has_its_proxy(self):
+        """From ws by CONNECT to wss by SOCKS5: the environment has one for each."""
+        with Redirecting(f"wss://localhost:{self.secure}/") as port:
+            plain, secure = self.tinyproxy(), self.microsocks()
+            variables = {"http_proxy": f"http://127.0.0.1:{plain}", "https_proxy": f"socks5://127.0.0.1:{secure}"}
+            args = ("-L", "--proxy", "env", "--ca", self.certificate, "--auth", "me:s3cret", f"ws://127.0.0.1:{port}/")
+            self.assertEqual(connect(*args, **variables), (0, b"through\n", ""))
+            variables["https_proxy"] = f"socks5://127.0.0.1:{free_port()}"
+            status, out, err = connect(*args, **variables)
+            self.assertEqual((status, out), (3, b""))
+            self.assertIn("to the proxy: connection to 127.0.0.1:", err)
+            variables["https_proxy"] = "https://127.0.0.1:1"
+            status, out, err = connect(*args, **variables)
+            self.assertEqual((status, out), (2, b""))
+            self.assertIn("the redirect cannot be followed: TLS to the proxy itself", err)
+
+
+class Redirecting(http.server.ThreadingHTTPServer):
+    """Sends everybody to one URL."""
+
+    def __init__(self, url):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(302)
+                self.send_header("Location", url)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.serve_forever, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self.server_address[1]
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.thread.join()
+        self.server_close()
 
 
 if __name__ == "__main__":

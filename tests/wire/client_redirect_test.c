@@ -570,6 +570,26 @@ TEST(every_allocation_may_fail)
     CHECK(!failed);
 }
 
+TEST(every_allocation_of_a_unix_url_may_fail)
+{
+    bool failed = true;
+    for (size_t n = 1; failed && n < 200; n++) {
+        failing_allocator memory;
+        naru_client *client = NULL;
+        failing_allocator_init(&memory, n);
+        naru_loop *loop = naru_loop_new(&(naru_loop_options){.allocator = &memory.allocator});
+        if (loop) {
+            naru_status status = naru_client_open(loop, "ws+unix:/no%3awhere:/b?c", NULL, NULL, NULL, &client, NULL);
+            CHECK_EQ(status, memory.failed ? NARU_ERR_MEMORY : NARU_OK);
+            naru_client_free(client);
+            naru_loop_free(loop);
+        }
+        CHECK_EQ(memory.live_bytes, 0);
+        failed = memory.failed;
+    }
+    CHECK(!failed);
+}
+
 int main(int argc, char **argv)
 {
     const check_test tests[] = {
@@ -586,6 +606,7 @@ int main(int argc, char **argv)
         {"unix URLs", unix_urls},
         {"unix URLs are checked", unix_urls_are_checked},
         {"every allocation may fail", every_allocation_may_fail},
+        {"every allocation of a unix URL may fail", every_allocation_of_a_unix_url_may_fail},
     };
     if (!mkdtemp(directory)) {
         return 2;
