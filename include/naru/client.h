@@ -93,7 +93,7 @@ typedef struct naru_client_options {
     const char *origin;            /* the Origin field; none */
     const char *address;           /* connect there instead of the URL's host: "unix:PATH" or "HOST:PORT" */
     naru_tls *tls;                 /* for wss; NULL: check against the system's authorities */
-    uint32_t handshake_timeout_ms; /* names, TCP, TLS and HTTP together; 30000; NARU_NEVER */
+    uint32_t handshake_timeout_ms; /* names, TCP, proxy, TLS, HTTP, redirects together; 30000; NARU_NEVER */
     bool allow_bad_ports;          /* do not refuse the ports that browsers refuse */
 
     /* Credentials, for the URL's origin only (scheme, host and port). */
@@ -103,15 +103,17 @@ typedef struct naru_client_options {
     size_t cookies_count;
 
     /* The way there. A unix socket is never reached through a proxy. */
-    const char *proxy;    /* http://[USER:PASSWORD@]HOST[:PORT] (CONNECT, for ws too; port 80), socks5:// or socks5h://
-                                  (port 1080; the proxy resolves names in both). A scheme may be left out: http.
-                                  "": none, whatever the environment says. Others, and https://, are refused */
-    const char *no_proxy; /* hosts reached without one: a list by commas or blanks. "example.com" and its subdomains (a
-                                  leading dot changes nothing), addresses, CIDR blocks, each with `:PORT` or for any
-                                  port; "*": all */
-    bool proxy_environment; /* without proxy: what http_proxy (for ws), https_proxy or HTTPS_PROXY (for wss), then
-                                  all_proxy or ALL_PROXY name; without no_proxy: no_proxy or NO_PROXY. Read during
-                                  naru_client_open */
+
+    /* http://[USER:PASSWORD@]HOST[:PORT], which is asked to CONNECT, for ws too (port 80); socks5:// or socks5h://
+     * (port 1080; the proxy resolves names in both). A scheme may be left out: http. Others, and TLS to the proxy (https://),
+     * are refused. "": none, whatever the environment says. */
+    const char *proxy;
+    /* Hosts reached without one, separated by commas or blanks: "example.com" with its subdomains (a leading dot
+     * changes nothing), addresses, CIDR blocks, each with `:PORT` or for any port; "*": all. */
+    const char *no_proxy;
+    /* Without proxy: what http_proxy (for ws), https_proxy or HTTPS_PROXY (for wss), else all_proxy or ALL_PROXY name;
+     * and, without no_proxy, no_proxy or NO_PROXY. Read during naru_client_open. */
+    bool proxy_environment;
     uint32_t redirects_max; /* how many 301, 302, 303, 307 and 308 are followed; 0: none, each is a failure */
 } naru_client_options;
 

@@ -53,7 +53,7 @@ static bool parse_address(naru__route *route, const char *address)
 
 static naru_status find_address(naru__route *route, const naru_url *url, const char **reason_out)
 {
-    char address[NARU__HOST_BYTES_MAX];
+    char address[NARU__HOST_BYTES_MAX] = "";
     naru_span given = naru_buf_span(&route->address);
     route->port = url->port;
     if (!naru__host_copy(route->tls_name, url->host) || !naru__host_copy(route->host, url->host)) {
