@@ -23,15 +23,24 @@ static const option options[] = {
     {OPTION_LIST, 's', "protocol", "NAME", "offer this subprotocol; may be repeated", AT(protocols), 0, 0},
     {OPTION_ON, 0, "deflate", NULL, "offer permessage-deflate; the default", AT(deflate), 0, 0},
     {OPTION_OFF, 0, "no-deflate", NULL, "do not", AT(deflate), 0, 0},
+    {OPTION_TEXT, 0, "auth", "USER:PASSWORD", "Basic authorization, before what the URL has", AT(auth), 0, 0},
+    {OPTION_LIST, 0, "cookie", "NAME=VALUE", "send a cookie; may be repeated", AT(cookies), 0, 0},
     {OPTION_TEXT, 0, "unix", "PATH", "connect to this unix socket instead of the URL's host", AT(unix_path), 0, 0},
     {OPTION_SECONDS, 't', "timeout", "SECONDS", "for name, TCP, TLS and handshake together; 30", AT(timeout_ms), 1,
      UINT32_MAX - 1},
+    {OPTION_ON, 'L', "location", NULL, "follow redirects; credentials stay with their origin", AT(location), 0, 0},
+    {OPTION_NUMBER, 0, "max-redirects", "N", "as many at most; 10", AT(redirects_max), 1, 1000},
+    {.help = "A proxy, on the way:"},
+    {OPTION_TEXT, 0, "proxy", "URL", "http:// or socks5://[USER:PASSWORD@]HOST:PORT; env: the environment's", AT(proxy),
+     0, 0},
+    {OPTION_TEXT, 0, "no-proxy", "LIST", "but not to these domains, addresses and blocks; *: all", AT(no_proxy), 0, 0},
     {.help = "TLS, for wss:"},
     {OPTION_TEXT, 0, "ca", "FILE", "trust these authorities (PEM) instead of the system's", AT(ca_file), 0, 0},
     {OPTION_TEXT, 0, "cert", "FILE", "our own certificate (PEM)", AT(certificate_file), 0, 0},
     {OPTION_TEXT, 0, "key", "FILE", "its key (PEM), if it is not in the same file", AT(key_file), 0, 0},
     {OPTION_TEXT, 0, "server-name", "NAME", "ask for and check this name instead of the URL's host", AT(server_name), 0,
      0},
+    {OPTION_TEXT, 0, "pinned-key", "HASH", "accept only this public key: its SHA-256 in base64", AT(pinned_key), 0, 0},
     {OPTION_ON, 'k', "insecure", NULL, "check nothing; only for trying things out", AT(insecure), 0, 0},
     {.help = "Messages:"},
     {OPTION_ON, 'b', "binary", NULL, "send binary messages instead of text", AT(binary), 0, 0},
@@ -128,8 +137,31 @@ static int check_looking(const cli_command *command, const connect_settings *set
     return settings->pattern ? check_pattern(command, settings->pattern) : OPTIONS_RUN;
 }
 
+static int check_way(const cli_command *command, const connect_settings *settings)
+{
+    for (size_t i = 0; i < settings->cookies.count; i++) {
+        if (!strchr(settings->cookies.items[i], '=')) {
+            return options_complain(command, "--cookie wants NAME=VALUE, not '%s'", settings->cookies.items[i]);
+        }
+    }
+    if (settings->auth && strlen(settings->auth) > CONNECT_AUTH_BYTES_MAX) {
+        return options_complain(command, "--auth: %d bytes at most", CONNECT_AUTH_BYTES_MAX);
+    }
+    if (settings->redirects_max > 0 && !settings->location) {
+        return options_complain(command, "--max-redirects goes with --location");
+    }
+    if (settings->unix_path && settings->proxy && strcmp(settings->proxy, "env") != 0) {
+        return options_complain(command, "--unix and --proxy exclude each other");
+    }
+    return OPTIONS_RUN;
+}
+
 static int check(const cli_command *command, const connect_settings *settings)
 {
+    int way = check_way(command, settings);
+    if (way != OPTIONS_RUN) {
+        return way;
+    }
     for (size_t i = 0; i < settings->headers.count; i++) {
         int status = check_header(command, settings->headers.items[i]);
         if (status != OPTIONS_RUN) {
@@ -156,9 +188,11 @@ static int open_tls(const connect_settings *settings, naru_tls **tls_out)
         .certificate_file = settings->certificate_file,
         .key_file = settings->key_file,
         .server_name = settings->server_name,
+        .pinned_key = settings->pinned_key,
         .insecure = settings->insecure,
     };
-    if (!tls.ca_file && !tls.certificate_file && !tls.key_file && !tls.server_name && !tls.insecure) {
+    if (!tls.ca_file && !tls.certificate_file && !tls.key_file && !tls.server_name && !tls.pinned_key &&
+        !tls.insecure) {
         return OPTIONS_RUN;
     }
     char reason[256] = "";

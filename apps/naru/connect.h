@@ -10,6 +10,7 @@
 typedef enum connect_form { FORM_PLAIN = 0, FORM_BASE64, FORM_HEX } connect_form;
 
 #define WAIT_NONE UINT32_MAX
+enum { CONNECT_AUTH_BYTES_MAX = 1023 };
 
 typedef struct connect_settings {
     const char *url;
@@ -17,6 +18,13 @@ typedef struct connect_settings {
     option_list protocols;
     const char *origin;
     const char *unix_path;
+    const char *auth;
+    option_list cookies;
+    const char *proxy; /* "env": the environment's */
+    const char *no_proxy;
+    bool location;
+    uint64_t redirects_max; /* 0: not given */
+    const char *pinned_key;
     const char *ca_file;
     const char *certificate_file;
     const char *key_file;

@@ -15,6 +15,8 @@ static const char *phase_name(naru_client_phase phase)
         return "the name";
     case NARU_PHASE_CONNECT:
         return "connecting";
+    case NARU_PHASE_PROXY:
+        return "the proxy";
     case NARU_PHASE_TLS:
         return "TLS";
     case NARU_PHASE_HANDSHAKE:
@@ -71,6 +73,14 @@ void connect_report_open(connect_session *session)
     }
 }
 
+void connect_report_redirect(connect_session *session, const naru_client_hop *hop)
+{
+    if (session->settings->verbose || session->person) {
+        connect_notice(session, "redirected by %d to %.*s%s", hop->http_status, size_of(hop->to), text_of(hop->to),
+                       hop->drops_credentials ? ", without credentials" : "");
+    }
+}
+
 /* Each line of the answer's body; only what is text is worth showing. */
 static void report_body(connect_session *session, naru_span body)
 {
@@ -87,8 +97,9 @@ static void report_body(connect_session *session, naru_span body)
 
 static void report_detail(connect_session *session, const naru_client_failure *failure)
 {
-    connect_notice(session, "failed at %s: %s%s%s", phase_name(failure->phase), naru_status_name(failure->status),
-                   failure->system_error != 0 ? ", " : "",
+    connect_notice(session, "failed at %s%s: %s%s%s", phase_name(failure->phase),
+                   failure->proxy && failure->phase < NARU_PHASE_PROXY ? " of the proxy" : "",
+                   naru_status_name(failure->status), failure->system_error != 0 ? ", " : "",
                    failure->system_error != 0 ? strerror(failure->system_error) : "");
     if (failure->fault.rule) {
         connect_notice(session, "rule %s: %s, at byte %llu", failure->fault.rule, failure->fault.text,
@@ -103,7 +114,7 @@ static void report_detail(connect_session *session, const naru_client_failure *f
 void connect_report_failure(connect_session *session, const naru_client_failure *failure)
 {
     const char *text = failure->text ? failure->text : naru_status_text(failure->status);
-    if (failure->http_status != 0 && failure->http_status != 101) {
+    if (failure->http_status != 0 && !failure->proxy && failure->status == NARU_ERR_REFUSED) {
         connect_notice(session, "refused: HTTP %d %s", failure->http_status, naru_http_reason(failure->http_status));
     } else {
         connect_notice(session, "%s", text);

@@ -54,7 +54,7 @@ static void on_continue(void *user, int signal)
 /* ---- the whole
  * ------------------------------------------------------------------------------------------------- */
 
-enum { FIELDS_MAX = OPTION_LIST_MAX };
+enum { FIELDS_MAX = OPTION_LIST_MAX, REDIRECTS_MAX = 10 };
 
 static naru_span trimmed(const char *text)
 {
@@ -81,10 +81,45 @@ static size_t read_headers(const option_list *headers, naru_http_field *fields)
     return headers->count;
 }
 
+static size_t read_cookies(const option_list *cookies, naru_http_field *fields)
+{
+    for (size_t i = 0; i < cookies->count; i++) {
+        const char *equals = strchr(cookies->items[i], '=');
+        size_t name_bytes = equals ? (size_t)(equals - cookies->items[i]) : 0;
+        fields[i].name = (naru_span){(const uint8_t *)cookies->items[i], name_bytes};
+        fields[i].value = naru_span_of(equals ? equals + 1 : "");
+    }
+    return cookies->count;
+}
+
+/* Split at the first colon; `buffer` keeps the user. */
+static void read_auth(const char *auth, char *buffer, naru_client_options *options)
+{
+    if (auth) {
+        const char *colon = strchr(auth, ':');
+        snprintf(buffer, CONNECT_AUTH_BYTES_MAX + 1, "%.*s", (int)(colon ? (size_t)(colon - auth) : strlen(auth)),
+                 auth);
+        options->user = buffer;
+        options->password = colon ? colon + 1 : "";
+    }
+}
+
+static void read_way(const connect_settings *settings, naru_client_options *options)
+{
+    options->proxy_environment = settings->proxy && strcmp(settings->proxy, "env") == 0;
+    options->proxy = options->proxy_environment ? NULL : settings->proxy;
+    options->no_proxy = settings->no_proxy;
+    if (settings->location) {
+        options->redirects_max = settings->redirects_max > 0 ? (uint32_t)settings->redirects_max : REDIRECTS_MAX;
+    }
+}
+
 int connect_open(connect_session *session)
 {
     const connect_settings *settings = session->settings;
     naru_http_field fields[FIELDS_MAX];
+    naru_http_field cookies[FIELDS_MAX];
+    char user[CONNECT_AUTH_BYTES_MAX + 1];
     char address[256] = "";
     if (settings->unix_path) {
         snprintf(address, sizeof address, "unix:%s", settings->unix_path);
@@ -103,7 +138,11 @@ int connect_open(connect_session *session)
         .tls = session->tls,
         .handshake_timeout_ms = settings->timeout_ms,
         .allow_bad_ports = true,
+        .cookies = cookies,
+        .cookies_count = read_cookies(&settings->cookies, cookies),
     };
+    read_auth(settings->auth, user, &options);
+    read_way(settings, &options);
     const char *reason = NULL;
     naru_status status =
         naru_client_open(session->loop, session->url, &options, &connect_handler, session, &session->client, &reason);

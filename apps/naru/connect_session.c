@@ -196,6 +196,13 @@ static void on_close(naru_client *client, const naru_close_info *info, void *use
     connect_leave(session);
 }
 
+static bool on_redirect(naru_client *client, const naru_client_hop *hop, void *user)
+{
+    (void)client;
+    connect_report_redirect(user, hop);
+    return true;
+}
+
 const naru_client_handler connect_handler = {
     .on_open = on_open,
     .on_message = connect_receive_message,
@@ -205,4 +212,5 @@ const naru_client_handler connect_handler = {
     .on_drain = on_drain,
     .on_error = on_error,
     .on_close = on_close,
+    .on_redirect = on_redirect,
 };

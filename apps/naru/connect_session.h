@@ -125,6 +125,7 @@ void connect_show_message(connect_session *session, naru_ws_kind kind, naru_span
 void connect_notice(connect_session *session, const char *format, ...) NARU_PRINTF(2, 3);
 /* connect_report.c: the opening and the failure in full. */
 void connect_report_open(connect_session *session);
+void connect_report_redirect(connect_session *session, const naru_client_hop *hop);
 void connect_report_failure(connect_session *session, const naru_client_failure *failure);
 void connect_report_close(connect_session *session, const naru_close_info *info);
 const char *connect_phase_name(naru_client_phase phase);

@@ -26,9 +26,13 @@ typedef struct naru_tls_client_options {
     const char *key_file;         /* NULL: in certificate_file */
     const char *server_name;      /* for SNI and the check; NULL: the URL's host */
     bool insecure;                /* check nothing. Only for trying things out */
+    const char *pinned_key;       /* accept only this public key: the SHA-256 of its SubjectPublicKeyInfo (DER) in
+                                   * base64, or several, separated by `;`. Checked beside all else, and with insecure
+                                   * alone; NULL: any */
 } naru_tls_client_options;
 
-/* errors    NARU_ERR_TLS: a file cannot be read or does not fit; reason (may be NULL, else reason_bytes long) is
+/* errors    NARU_ERR_ARGUMENT: a pinned key is no SHA-256 in base64, or there are more than 16; reason is told too.
+ *           NARU_ERR_TLS: a file cannot be read or does not fit; reason (may be NULL, else reason_bytes long) is
  * told which
  *           and why. NARU_ERR_MEMORY. *tls_out is unchanged on failure. */
 NARU_API NARU_MUST_USE naru_status naru_tls_server_new(const naru_tls_server_options *options, naru_tls **tls_out,

@@ -74,6 +74,12 @@ typedef struct naru__dial {
 naru__stream *naru__stream_connect(naru_loop *loop, const naru__dial *dial, const naru__stream_handler *handler,
                                    void *owner);
 
+/* The client's side of TLS from here on, on a stream that is ready and plain (behind a proxy's answer). on_ready comes
+ * again, or on_end, never inside this call.
+ * errors    NARU_ERR_STATE: plain bytes have not been sent yet. NARU_ERR_TLS: it cannot be set up for this name. The
+ *           stream is good for closing then. */
+NARU_MUST_USE naru_status naru__stream_start_tls(naru__stream *stream, naru_tls *tls, const char *name);
+
 /* How far a connecting stream has come. */
 typedef enum naru__stream_phase {
     NARU__STREAM_NAME,

@@ -80,6 +80,14 @@ static naru_status refuse(complaint reason, const char *what, const char *file)
     return ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE ? NARU_ERR_MEMORY : NARU_ERR_TLS;
 }
 
+static naru_status complain(complaint reason, naru_status status, const char *text)
+{
+    if (reason.text && reason.bytes > 0) {
+        snprintf(reason.text, reason.bytes, "%s", status == NARU_ERR_MEMORY ? naru_status_text(status) : text);
+    }
+    return status;
+}
+
 /* ---- what both sides share ----------------------------------------------------------------------------- */
 
 /* A key with a password is refused, where OpenSSL would ask on the terminal. */
@@ -227,6 +235,12 @@ static naru_status configure_client(naru_tls *tls, const naru_tls_client_options
     /* Unlike its kin, this call answers 0 when it is fine. */
     if (SSL_CTX_set_alpn_protos(context, ALPN_HTTP, ALPN_HTTP_BYTES) != 0) {
         return NARU_ERR_MEMORY;
+    }
+    if (options->pinned_key) {
+        status = naru__tls_pin(context, options->pinned_key);
+    }
+    if (status != NARU_OK) {
+        return complain(reason, status, "the pinned key is no SHA-256 in base64, or there are more than 16");
     }
     tls->checks_names = !options->insecure;
     if (!options->insecure) {

@@ -105,6 +105,11 @@ class Usage(unittest.TestCase):
                 (['-qv', 'x'], '--quiet and --verbose exclude each other'),
                 (['--close-code', '1001', 'x'], '--close-code: a client may close with 1000 or 3000 to 4999'),
                 (['--close-reason', 'x' * 124, 'x'], '--close-reason: UTF-8 of 123 bytes at most'),
+                (['--cookie', 'nothing', 'x'], "--cookie wants NAME=VALUE, not 'nothing'"),
+                (['--auth', 'x' * 1024, 'x'], '--auth: 1023 bytes at most'),
+                (['--max-redirects', '3', 'x'], '--max-redirects goes with --location'),
+                (['--max-redirects', '0', '-L', 'x'], "--max-redirects wants a number from 1 to 1000, not '0'"),
+                (['--unix', '/x', '--proxy', 'http://x', 'x'], '--unix and --proxy exclude each other'),
                 (['--unix', 'x' * 108, 'x'], "--unix: a socket's path has 107 bytes at most")):
             with self.subTest(args):
                 self.complains(['connect', *args], text, 'connect')
