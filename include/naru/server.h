@@ -76,6 +76,9 @@ NARU_API naru_span naru_request_body(const naru_request *request); /* complete; 
 NARU_API bool naru_request_is_upgrade(const naru_request *request);
 NARU_API bool naru_request_is_tls(const naru_request *request);
 NARU_API void naru_request_peer(const naru_request *request, char *out, size_t out_bytes); /* as naru_conn_peer */
+/* What a parameter of the route's path stands for: one decoded segment, never empty; "*": what the star stands for.
+ * lifetime  of the request. errors false: the route has no such parameter, value_out is unchanged. */
+NARU_API bool naru_request_param(const naru_request *request, const char *name, naru_span *value_out);
 /* The index-th subprotocol that was asked for. false: there are not so many. */
 NARU_API bool naru_request_protocol(const naru_request *request, size_t index, naru_span *protocol_out);
 /* Be told if the request goes away before it is answered (the peer left, time is up). The handle is gone after it. A
@@ -110,12 +113,18 @@ typedef struct naru_ws_route {
     void (*on_request)(naru_request *request, void *user);
     const char *const *protocols;
     naru_conn_handler handler;
+    /* Only for requests that ask for one of `protocols`; for others the route is as if it were not there, and if no
+     * other matches they get 400. Several such routes may share a path: the first that was added and fits. */
+    bool protocols_required;
 } naru_ws_route;
 
-/* shapes    path: exact ("/chat"), or a prefix when it ends in `/` followed by `*` ("/app/" and a star), or "*" for
- * any. The
- *           longest match wins, exact before prefix. route is copied. Later routes of the same path replace earlier
- *           ones.
+/* shapes    path: segments behind slashes, each of them literal or a parameter ("/rooms/{id}": any one segment that is
+ *           not empty; a name is letters, digits and `_`); a prefix when it ends in `/` followed by `*` ("/app/" and a
+ *           star: "/app/" and all below); or "*" for any. At most 64 segments. route is copied.
+ * order     Whatever the order in which they were added: segment by segment from the left, a literal comes before a
+ *           parameter, and both before a star; so the longest match wins, exact before prefix. Of the same path, routes
+ *           with protocols_required in the order they were added, then the one without. A later route replaces an
+ *           earlier one of the same path, parameters by whatever name, and the same required protocols.
  * errors    NARU_ERR_ARGUMENT, NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_server_route_ws(naru_server *server, const char *path,
                                                         const naru_ws_route *route, void *user);
@@ -124,7 +133,8 @@ NARU_API NARU_MUST_USE naru_status naru_server_route_http(naru_server *server, c
                                                           void (*on_request)(naru_request *request, void *user),
                                                           void *user);
 /* Serve the files below directory for GET and HEAD: index.html for a folder, no dot files, nothing outside of it
- * (also not through symbolic links). path is a prefix route. errors NARU_ERR_SYSTEM: no such folder, logged. */
+ * (also not through symbolic links). path is a prefix route without
+ * parameters. errors NARU_ERR_SYSTEM: no such folder, logged. */
 NARU_API NARU_MUST_USE naru_status naru_server_route_files(naru_server *server, const char *path,
                                                            const char *directory);
 /* Serve one thing from memory for GET and HEAD, with ranges and an ETag made of its bytes. body is borrowed for the

@@ -40,6 +40,16 @@ static void free_text(const naru_allocator *allocator, char *text)
     naru__free(allocator, text, text ? strlen(text) + 1 : 0);
 }
 
+/* Without randomness from the kernel the tables still work; only their order could then be foreseen. */
+static void draw_key(naru_server *server)
+{
+    naru_entropy *entropy = naru__loop_entropy(server->loop);
+    if (entropy->size - entropy->used >= sizeof server->routes.key) {
+        memcpy(&server->routes.key, entropy->bytes + entropy->used, sizeof server->routes.key);
+        entropy->used += sizeof server->routes.key;
+    }
+}
+
 naru_status naru_server_new(naru_loop *loop, const naru_server_options *options, naru_server **server_out)
 {
     naru_server_options filled = options ? *options : (naru_server_options){0};
@@ -59,6 +69,7 @@ naru_status naru_server_new(naru_loop *loop, const naru_server_options *options,
     server->allocator = allocator;
     server->options = filled;
     server->name = name;
+    draw_key(server);
     naru__server_stop_init(server);
     *server_out = server;
     return NARU_OK;

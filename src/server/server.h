@@ -5,10 +5,23 @@
 #include "conn/conn.h"
 #include "io/stream.h"
 #include "server/date.h"
+#include "server/sip.h"
 #include <naru/server.h>
 
 typedef struct naru__exchange naru__exchange;
 typedef struct naru__route naru__route;
+typedef struct naru__route_node naru__route_node;
+
+/* The routes and the tree of their patterns; see route_table.h. */
+typedef struct naru__route_table {
+    naru__route *all;
+    naru__route *any[2]; /* of "*"; plain, WebSocket */
+    naru__route_node *root, *nodes;
+    naru__route_node **buckets;
+    size_t buckets_count; /* a power of two, or 0 */
+    size_t count;
+    naru__sip_key key; /* drawn by the server */
+} naru__route_table;
 
 /* One address that is listened to. */
 typedef struct naru__listening {
@@ -24,7 +37,7 @@ struct naru_server {
     naru_server_options options; /* filled */
     char *name;                  /* options.server_name's copy */
     naru__listening *listenings;
-    naru__route *routes;
+    naru__route_table routes;
     naru__exchange *exchanges; /* connections that speak HTTP */
     naru_conn *conns;          /* those that are WebSockets */
     size_t connections;        /* both kinds */
