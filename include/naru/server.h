@@ -36,6 +36,18 @@ typedef struct naru_server_options {
     uint32_t idle_timeout_ms; /* a kept-alive HTTP connection between two requests; 30000 */
     uint32_t connections_max; /* all kinds; 10000; more wait in the kernel's queue */
     const char *server_name;  /* the Server field; NULL: none is sent */
+
+    /* Proxies whose word counts: "192.0.2.7", "10.0.0.0/8", "2001:db8::/32", "unix"; at most 1024; copied. From them,
+     * X-Forwarded-For names the peer (its last hop that is no trusted proxy itself) and X-Forwarded-Proto says whether
+     * it came by TLS; from others both are ignored. */
+    const char *const *trusted_proxies;
+    size_t trusted_proxies_count;
+
+    /* What one address may do: of IPv6 one /64, behind a trusted proxy the client's. Trusted proxies and Unix sockets
+     * are not limited by their own, nor is loopback. UINT32_MAX: no limit. */
+    uint32_t address_connections_max;       /* 256; passed: 429 with Retry-After; twice as many: closed unheard */
+    uint32_t address_handshakes_per_second; /* of WebSockets; 50, twice as many at once; passed: 429 with Retry-After */
+    bool address_limits_loopback;           /* loopback too: where something on this machine forwards for others */
 } naru_server_options;
 
 /* options NULL: the defaults. errors NARU_ERR_ARGUMENT: an option out of range. NARU_ERR_MEMORY. */
@@ -49,6 +61,10 @@ typedef struct naru_listen_options {
     naru_tls *tls;   /* NULL: plain. A reference is taken */
     bool reuse_port; /* SO_REUSEPORT: several loops, one port */
     int backlog;     /* 0: 4096 */
+    /* Each connection begins with a PROXY header, version 1 or 2 (before TLS), and its peer is whom that names; without
+     * a header, or with a bad one, it is closed. With trusted_proxies only those may connect; without, whoever can
+     * reach the address can claim to be anybody. */
+    bool proxy_protocol;
 } naru_listen_options;
 
 /* Accept connections at an address. A server may have several.
@@ -74,7 +90,7 @@ NARU_API naru_span naru_request_path(const naru_request *request); /* decoded, w
 compare */
 NARU_API naru_span naru_request_body(const naru_request *request); /* complete; empty for an upgrade */
 NARU_API bool naru_request_is_upgrade(const naru_request *request);
-NARU_API bool naru_request_is_tls(const naru_request *request);
+NARU_API bool naru_request_is_tls(const naru_request *request); /* or a trusted proxy says that it was asked so */
 NARU_API void naru_request_peer(const naru_request *request, char *out, size_t out_bytes); /* as naru_conn_peer */
 /* What a parameter of the route's path stands for: one decoded segment, never empty; "*": what the star stands for.
  * lifetime  of the request. errors false: the route has no such parameter, value_out is unchanged. */

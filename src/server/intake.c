@@ -129,6 +129,11 @@ static void head_complete(naru__exchange *exchange, const naru_input *in)
         naru__exchange_drop(exchange);
     } else if (exchange->server->stopping) {
         naru__exchange_refuse(exchange, 503, "the server is going away", true);
+    } else if (naru__exchange_identify(exchange) < 0) {
+        naru__exchange_drop(exchange);
+    } else if (exchange->crowded) {
+        request->retry_after_s = NARU__CROWDED_RETRY_S;
+        naru__exchange_refuse(exchange, 429, "too many connections of this address", true);
     } else {
         route(exchange, in);
     }

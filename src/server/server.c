@@ -3,9 +3,12 @@
 
 #include "base/memory.h"
 #include "server/exchange.h"
+#include "server/guest.h"
 #include "server/route.h"
 #include <string.h>
 #include <time.h>
+
+enum { TRUSTED_MAX = 1024 };
 
 static void set_default(uint32_t *field, uint32_t value)
 {
@@ -25,6 +28,8 @@ static naru_status options_fill(naru_server_options *options)
     set_default(&options->handshake_timeout_ms, 10000);
     set_default(&options->idle_timeout_ms, 30000);
     set_default(&options->connections_max, 10000);
+    set_default(&options->address_connections_max, 256);
+    set_default(&options->address_handshakes_per_second, 50);
     return naru__conn_options_fill(&options->conn);
 }
 
@@ -50,6 +55,30 @@ static void draw_key(naru_server *server)
     }
 }
 
+/* errors NARU_ERR_ARGUMENT: not a network. NARU_ERR_MEMORY. */
+static naru_status read_trusted(naru_server *server)
+{
+    size_t count = server->options.trusted_proxies_count;
+    if (count == 0) {
+        return NARU_OK;
+    }
+    if (!server->options.trusted_proxies || count > TRUSTED_MAX) {
+        return NARU_ERR_ARGUMENT;
+    }
+    server->trusted = naru__alloc_zero(server->allocator, count * sizeof(naru__network));
+    if (!server->trusted) {
+        return NARU_ERR_MEMORY;
+    }
+    server->trusted_count = count;
+    for (size_t i = 0; i < count; i++) {
+        const char *text = server->options.trusted_proxies[i];
+        if (!text || !naru__network_read(text, &server->trusted[i])) {
+            return NARU_ERR_ARGUMENT;
+        }
+    }
+    return NARU_OK;
+}
+
 naru_status naru_server_new(naru_loop *loop, const naru_server_options *options, naru_server **server_out)
 {
     naru_server_options filled = options ? *options : (naru_server_options){0};
@@ -71,6 +100,11 @@ naru_status naru_server_new(naru_loop *loop, const naru_server_options *options,
     server->name = name;
     draw_key(server);
     naru__server_stop_init(server);
+    status = read_trusted(server);
+    if (status < 0) {
+        naru_server_free(server);
+        return status;
+    }
     *server_out = server;
     return NARU_OK;
 }
@@ -85,6 +119,8 @@ void naru_server_free(naru_server *server)
     naru__server_end_all(server);
     naru__server_stop_deinit(server);
     naru__routes_free(server);
+    naru__guests_free(server);
+    naru__free(server->allocator, server->trusted, server->trusted_count * sizeof(naru__network));
     free_text(server->allocator, server->name);
     naru__free(server->allocator, server, sizeof *server);
 }
@@ -109,7 +145,10 @@ void naru__server_adopt(naru_server *server, naru_conn *conn)
 static void on_gone(naru_conn *conn, const naru_close_info *info)
 {
     naru_server *server = conn->owner;
+    naru__guest *guest = (naru__guest *)(uintptr_t)conn->stream->told;
     (void)info;
+    conn->stream->told = NULL;
+    naru__guest_free(server, guest);
     *conn->link = conn->next;
     if (conn->next) {
         conn->next->link = conn->link;

@@ -11,6 +11,17 @@
 typedef struct naru__exchange naru__exchange;
 typedef struct naru__route naru__route;
 typedef struct naru__route_node naru__route_node;
+typedef struct naru__preface naru__preface;
+typedef struct naru__guest naru__guest;
+typedef struct naru__guest_address naru__guest_address;
+typedef struct naru__network naru__network;
+
+/* The addresses that peers come from; see guest.h. */
+typedef struct naru__guests {
+    naru__guest_address **buckets;          /* NULL: none was counted yet */
+    naru__guest_address *oldest, *youngest; /* of those without connections */
+    size_t idle;
+} naru__guests;
 
 /* The routes and the tree of their patterns; see route_table.h. */
 typedef struct naru__route_table {
@@ -29,7 +40,16 @@ typedef struct naru__listening {
     naru_server *server;
     naru__listener *listener;
     naru_tls *tls; /* NULL: plain */
+    bool proxy;    /* a PROXY header comes first */
 } naru__listening;
+
+/* A socket that is to become a connection. */
+typedef struct naru__arrival {
+    int fd;
+    naru_tls *tls;     /* NULL: plain */
+    naru__peer peer;   /* as a proxy told; not known: the socket's */
+    uint64_t until_ms; /* the deadline of its first request */
+} naru__arrival;
 
 struct naru_server {
     naru_loop *loop;
@@ -38,6 +58,10 @@ struct naru_server {
     char *name;                  /* options.server_name's copy */
     naru__listening *listenings;
     naru__route_table routes;
+    naru__guests guests;
+    naru__network *trusted;
+    size_t trusted_count;
+    naru__preface *prefaces;   /* connections of which a PROXY header is still awaited */
     naru__exchange *exchanges; /* connections that speak HTTP */
     naru_conn *conns;          /* those that are WebSockets */
     size_t connections;        /* both kinds */
@@ -55,6 +79,10 @@ struct naru_server {
 /* One socket more, one less: pauses and resumes the listeners, and ends a stop. */
 void naru__server_took(naru_server *server);
 void naru__server_released(naru_server *server);
+
+/* Begin a connection that naru__server_took has counted. errors NARU_ERR_TOO_BIG, NARU_ERR_MEMORY, NARU_ERR_SYSTEM:
+ * logged; fd is still the caller's. */
+NARU_MUST_USE naru_status naru__server_receive(naru_server *server, const naru__arrival *arrival);
 
 /* The pieces of a stop. */
 void naru__server_stop_init(naru_server *server);

@@ -3,6 +3,7 @@
 #include "server/exchange.h"
 
 #include "base/buf.h"
+#include "server/guest.h"
 #include "server/origin.h"
 #include "server/respond.h"
 
@@ -42,6 +43,9 @@ void naru__upgrade_ask(naru__exchange *exchange)
     }
     if (!naru__origin_allowed(request->head, options)) {
         naru__exchange_refuse(exchange, 403, "pages of this origin may not connect", true);
+        return;
+    }
+    if (!naru__exchange_admit(exchange)) {
         return;
     }
     request->upgrade = true;
@@ -115,7 +119,9 @@ void naru__upgrade_start(naru__exchange *exchange, uint8_t *bytes, size_t size)
     stream->handler = exchange->conn_handler;
     stream->owner = conn;
     naru__server_adopt(server, conn);
+    naru__guest *guest = naru__exchange_take_guest(exchange);
     naru__exchange_free(exchange);
+    stream->told = guest ? &guest->peer : NULL;
     naru__conn_start(conn, bytes, size);
     naru_buf_deinit(&held);
     if (ended != NARU_OK && conn->stream) {

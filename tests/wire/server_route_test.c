@@ -203,13 +203,13 @@ TEST(no_path_makes_matching_slow)
     rig self;
     rig_open(&self, NULL);
     for (unsigned ways = 0; ways < 64; ways++) {
-        char path[256] = "";
+        char path[256];
+        size_t size = 0;
         for (int level = 0; level < DEPTH; level++) {
-            char name[16];
-            snprintf(name, sizeof name, level < 6 && (ways >> level & 1) ? "/a" : "/{p%d}", level);
-            strncat(path, name, sizeof path - strlen(path) - 1);
+            bool literal = level < 6 && (ways >> level & 1);
+            size += (size_t)snprintf(path + size, sizeof path - size, literal ? "/a" : "/{p%d}", level);
         }
-        strncat(path, "/end", sizeof path - strlen(path) - 1);
+        snprintf(path + size, sizeof path - size, "/end");
         CHECK_EQ(naru_server_route_http(self.server, path, on_named, plain), NARU_OK);
     }
     char path[8001];
