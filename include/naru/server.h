@@ -92,6 +92,9 @@ NARU_API naru_span naru_request_body(const naru_request *request); /* complete; 
 NARU_API bool naru_request_is_upgrade(const naru_request *request);
 NARU_API bool naru_request_is_tls(const naru_request *request); /* or a trusted proxy says that it was asked so */
 NARU_API void naru_request_peer(const naru_request *request, char *out, size_t out_bytes); /* as naru_conn_peer */
+/* The subject of the client's certificate (naru_tls_server_options.client_ca_file), verified, as RFC 4514 writes it:
+ * "CN=ann,O=Example"; cut to fit, with its NUL. false: it has shown none; out is empty. */
+NARU_API bool naru_request_client_subject(const naru_request *request, char *out, size_t out_bytes);
 /* What a parameter of the route's path stands for: one decoded segment, never empty; "*": what the star stands for.
  * lifetime  of the request. errors false: the route has no such parameter, value_out is unchanged. */
 NARU_API bool naru_request_param(const naru_request *request, const char *name, naru_span *value_out);
