@@ -70,13 +70,25 @@ typedef struct naru_listen_options {
 /* Accept connections at an address. A server may have several.
  *
  * shapes    address: "HOST:PORT" with a numeric IPv4, a bracketed IPv6 or "localhost", port 0 for any free one;
- *           ":PORT" for all addresses; "unix:PATH" (an existing socket file that nobody listens on is replaced;
+ *           ":PORT" for all addresses; "fd:N" for a socket that listens already, which is taken over; "systemd:" for the
+ *           first one that systemd handed over and nobody has taken yet, "systemd:NAME" for the first of that
+ *           FileDescriptorName (reuse_port and backlog are then its own); "unix:PATH" (an existing socket file that nobody listens on is replaced;
  *           removed at the end). options NULL: plain. bound_out (may be NULL, 128 bytes): the address with the real
  *           port.
  * errors    NARU_ERR_ARGUMENT: not an address. NARU_ERR_STATE: it is stopping. NARU_ERR_SYSTEM: the log says why.
  *           NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_server_listen(naru_server *server, const char *address,
                                                       const naru_listen_options *options, char *bound_out);
+
+/* Take over a connected socket that somebody else has accepted, and perhaps read from.
+ *
+ * shapes    fd: a stream socket; it becomes non-blocking and close-on-exec. bytes: what was read from it, from its
+ *           first byte on, at most 64 KiB, copied; empty with TLS. options NULL: plain; of them tls counts alone.
+ * errors    NARU_ERR_ARGUMENT: not a connected stream socket, or too many bytes. NARU_ERR_STATE: it is stopping, or has
+ *           connections_max. NARU_ERR_TOO_BIG: too many of this address. NARU_ERR_SYSTEM, NARU_ERR_MEMORY. On any of
+ *           them fd is still the caller's. */
+NARU_API NARU_MUST_USE naru_status naru_server_adopt(naru_server *server, int fd, naru_span bytes,
+                                                     const naru_listen_options *options);
 
 /* ---- requests ----------------------------------------------------------------------------------------------- */
 

@@ -4,6 +4,8 @@
 #include "server/exchange.h"
 
 #include "server/guest.h"
+#include <fcntl.h>
+#include <netinet/tcp.h>
 
 /* errors NARU_ERR_TOO_BIG: too many of this address. NARU_ERR_MEMORY. */
 static naru_status admit(naru_server *server, const naru__arrival *arrival, bool told, naru__guest **guest_out,
@@ -55,8 +57,55 @@ naru_status naru__server_receive(naru_server *server, const naru__arrival *arriv
     exchange->stream->told = guest ? &guest->peer : NULL;
     exchange->crowded = crowded;
     exchange->trusted = naru__trusts(server, &known.peer);
+    if (known.bytes.size > 0) {
+        /* They are gone through like those that waited behind a request. */
+        exchange->phase = NARU__EXCHANGE_HEAD;
+        naru__loop_defer(server->loop, &exchange->work);
+    }
     return NARU_OK;
 }
+
+/* ---- those that others have accepted ------------------------------------------------------------------------- */
+
+static bool is_connected_stream(int fd)
+{
+    int type = 0;
+    socklen_t size = sizeof type;
+    naru__address peer = {.size = sizeof peer.storage};
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM &&
+           getpeername(fd, &peer.any, &peer.size) == 0;
+}
+
+static bool prepare(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    int one = 1; /* fails on a Unix socket, which does without */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+naru_status naru_server_adopt(naru_server *server, int fd, naru_span bytes, const naru_listen_options *options)
+{
+    naru__arrival arrival = {.fd = fd, .tls = options ? options->tls : NULL, .bytes = bytes};
+    if (bytes.size > NARU__HELD_BYTES_MAX || (arrival.tls && bytes.size > 0) || !is_connected_stream(fd)) {
+        return NARU_ERR_ARGUMENT;
+    }
+    if (server->stopping || server->full) {
+        return NARU_ERR_STATE;
+    }
+    if (!prepare(fd)) {
+        return NARU_ERR_SYSTEM;
+    }
+    arrival.until_ms = naru_loop_now_ms(server->loop) + server->options.handshake_timeout_ms;
+    naru__server_took(server);
+    naru_status status = naru__server_receive(server, &arrival);
+    if (status < 0) {
+        naru__server_released(server);
+    }
+    return status;
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------------ */
 
 /* Each request of a kept-alive connection may come from somebody else. */
 naru_status naru__exchange_identify(naru__exchange *exchange)

@@ -215,13 +215,18 @@ naru_status naru__exchange_open(naru_server *server, const naru__arrival *arriva
     if (!exchange) {
         return NARU_ERR_MEMORY;
     }
+    naru_buf_init(&exchange->held, server->allocator);
+    if (arrival->bytes.size > 0 && naru_buf_append(&exchange->held, arrival->bytes) < 0) {
+        naru__free(server->allocator, exchange, sizeof *exchange);
+        return NARU_ERR_MEMORY;
+    }
     exchange->stream = naru__stream_accept(server->loop, arrival->fd, arrival->tls, &handler, exchange);
     if (!exchange->stream) {
+        naru_buf_deinit(&exchange->held);
         naru__free(server->allocator, exchange, sizeof *exchange);
         return NARU_ERR_SYSTEM;
     }
     exchange->server = server;
-    naru_buf_init(&exchange->held, server->allocator);
     naru_buf_init(&exchange->request.path, server->allocator);
     naru_buf_init(&exchange->request.body, server->allocator);
     naru_buf_init(&exchange->request.fields, server->allocator);

@@ -49,6 +49,7 @@ typedef struct naru__arrival {
     naru_tls *tls;     /* NULL: plain */
     naru__peer peer;   /* as a proxy told; not known: the socket's */
     uint64_t until_ms; /* the deadline of its first request */
+    naru_span bytes;   /* that were read of it already; not with TLS */
 } naru__arrival;
 
 struct naru_server {
