@@ -81,6 +81,14 @@ NARU_API void naru_conn_resume(naru_conn *conn);
 
 NARU_API naru_ws_state naru_conn_state(const naru_conn *conn);
 NARU_API uint64_t naru_conn_queued_bytes(const naru_conn *conn); /* framed, not yet given to the kernel */
+/* What one connection has counted. Messages are counted for the whole server (naru_server_counters): a number more for
+ * each of many idle connections is memory. */
+typedef struct naru_conn_counts {
+    uint64_t bytes_out;    /* given to the kernel (with TLS: to it), the handshake's answer included */
+    uint64_t queued_bytes; /* not yet */
+    uint64_t dropped;      /* messages, by NARU_QUEUE_DROP_OLDEST */
+} naru_conn_counts;
+NARU_API void naru_conn_counters(const naru_conn *conn, naru_conn_counts *counts_out);
 NARU_API naru_span naru_conn_protocol(const naru_conn *conn);    /* the subprotocol agreed on, or empty */
 NARU_API bool naru_conn_compressed(const naru_conn *conn);       /* was permessage-deflate agreed on? */
 NARU_API naru_loop *naru_conn_loop(const naru_conn *conn);

@@ -23,6 +23,12 @@ typedef enum naru_origin_policy {
     NARU_ORIGIN_ANY
 } naru_origin_policy;
 
+/* What happens to a connection whose messages come faster than they may. */
+typedef enum naru_rate_policy {
+    NARU_RATE_PAUSE = 0, /* it is not read until it has waited long enough (TCP pushes back) */
+    NARU_RATE_CLOSE      /* it is closed with 1008 */
+} naru_rate_policy;
+
 /* 0 and NULL mean the default that is named. */
 typedef struct naru_server_options {
     naru_conn_options conn;
@@ -47,7 +53,11 @@ typedef struct naru_server_options {
      * are not limited by their own, nor is loopback. UINT32_MAX: no limit. */
     uint32_t address_connections_max;       /* 256; passed: 429 with Retry-After; twice as many: closed unheard */
     uint32_t address_handshakes_per_second; /* of WebSockets; 50, twice as many at once; passed: 429 with Retry-After */
-    bool address_limits_loopback;           /* loopback too: where something on this machine forwards for others */
+    /* What one WebSocket may send in a second, and at once after a rest; 0: no limit. */
+    uint32_t messages_per_second;
+    uint64_t message_bytes_per_second; /* payload, inflated */
+    naru_rate_policy rate_policy;
+    bool address_limits_loopback; /* loopback too: where something on this machine forwards for others */
 } naru_server_options;
 
 /* options NULL: the defaults. errors NARU_ERR_ARGUMENT: an option out of range. NARU_ERR_MEMORY. */
@@ -70,11 +80,11 @@ typedef struct naru_listen_options {
 /* Accept connections at an address. A server may have several.
  *
  * shapes    address: "HOST:PORT" with a numeric IPv4, a bracketed IPv6 or "localhost", port 0 for any free one;
- *           ":PORT" for all addresses; "fd:N" for a socket that listens already, which is taken over; "systemd:" for the
+ *           ":PORT" for all addresses; "unix:PATH" (an existing socket file that nobody listens on is replaced;
+ *           removed at the end); "fd:N" for a socket that listens already, which is taken over; "systemd:" for the
  *           first one that systemd handed over and nobody has taken yet, "systemd:NAME" for the first of that
- *           FileDescriptorName (reuse_port and backlog are then its own); "unix:PATH" (an existing socket file that nobody listens on is replaced;
- *           removed at the end). options NULL: plain. bound_out (may be NULL, 128 bytes): the address with the real
- *           port.
+ *           FileDescriptorName (backlog and reuse_port are then its own). options NULL: plain. bound_out (may be NULL,
+ *           128 bytes): the address with the real port.
  * errors    NARU_ERR_ARGUMENT: not an address. NARU_ERR_STATE: it is stopping. NARU_ERR_SYSTEM: the log says why.
  *           NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_server_listen(naru_server *server, const char *address,
@@ -180,6 +190,23 @@ NARU_API NARU_MUST_USE naru_status naru_server_route_memory(naru_server *server,
  * server. A plain request that the application has in hand may still be answered until then. Again: a shorter deadline
  * takes over, and so does an on_stopped that is not NULL. */
 NARU_API void naru_server_stop(naru_server *server, uint32_t deadline_ms, void (*on_stopped)(void *user), void *user);
+
+/* What a server has counted since it was made, but for `connections` and `websockets`, which are those of now. */
+typedef struct naru_server_counts {
+    uint64_t connections, websockets;
+    uint64_t accepted;                      /* connections, adopted ones included */
+    uint64_t requests;                      /* heads that came whole */
+    uint64_t websockets_opened;             /* upgrades that were accepted */
+    uint64_t refused;                       /* requests that the library itself answered with 4xx or 5xx */
+    uint64_t limited;                       /* what an address's limits kept out: 429, and connections closed unheard */
+    uint64_t throttled;                     /* times that a connection's messages came too fast */
+    uint64_t messages_in, message_bytes_in; /* payload, inflated */
+    uint64_t messages_out, message_bytes_out;
+    uint64_t pings_in, pongs_in;
+    uint64_t dropped; /* messages, by NARU_QUEUE_DROP_OLDEST, of connections that are gone */
+} naru_server_counts;
+/* Thread: the loop's; numbers of several servers may be added up. */
+NARU_API void naru_server_counters(const naru_server *server, naru_server_counts *counts_out);
 
 NARU_API size_t naru_server_connections(const naru_server *server); /* sockets, of all kinds */
 /* Call each(conn, user) for every open WebSocket; it may send to, close or abort any of them. */

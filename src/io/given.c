@@ -44,11 +44,11 @@ static bool is_free(int fd)
 static naru_status take_of_systemd(const char *name, int *fd_out)
 {
     /* The variables may be those of a parent. */
-    if (number(getenv("LISTEN_PID"), INT32_MAX) != (long)getpid()) {
+    if (number(secure_getenv("LISTEN_PID"), INT32_MAX) != (long)getpid()) {
         return NARU_ERR_SYSTEM;
     }
-    long count = number(getenv("LISTEN_FDS"), FDS_MAX);
-    const char *names = getenv("LISTEN_FDNAMES");
+    long count = number(secure_getenv("LISTEN_FDS"), FDS_MAX);
+    const char *names = secure_getenv("LISTEN_FDNAMES");
     for (long i = 0; i < count; i++) {
         int fd = FIRST_FD + (int)i;
         if (is_free(fd) && (!name[0] || is_called(names, i, name))) {

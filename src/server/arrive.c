@@ -31,6 +31,7 @@ static naru_status admit(naru_server *server, const naru__arrival *arrival, bool
 
 static void log_refusal(naru_server *server, naru_status status)
 {
+    server->counts.limited += status == NARU_ERR_TOO_BIG;
     naru__log(server->loop, NARU_LOG_WARN, "connection refused: %s",
               status == NARU_ERR_TOO_BIG ? "too many of its address" : "no room for it");
 }
@@ -139,13 +140,32 @@ static naru_status enter(naru__exchange *exchange, naru__guest *guest)
     return status == NARU_FULL ? NARU_ERR_TOO_BIG : status;
 }
 
+/* A connection whose messages are counted has a guest to keep the count, also where nothing is known of it. */
+static naru_status meter(naru__exchange *exchange, naru__guest **guest)
+{
+    naru_server *server = exchange->server;
+    if (!*guest) {
+        naru__peer nobody = {.known = false};
+        exchange->guest = naru__guest_new(server, &nobody);
+        *guest = exchange->guest;
+    }
+    if (!*guest) {
+        return NARU_ERR_MEMORY;
+    }
+    exchange->stream->told = &(*guest)->peer;
+    return naru__meter_add(server, *guest);
+}
+
 bool naru__exchange_admit(naru__exchange *exchange)
 {
     naru_request *request = &exchange->request;
     naru__guest *guest = request->guest ? request->guest : exchange->guest;
     uint64_t wait_ms = 0;
     naru_status status = NARU_OK;
-    if (guest) {
+    if (exchange->server->conn_owner.on_received) {
+        status = meter(exchange, &guest);
+    }
+    if (guest && status == NARU_OK) {
         status = enter(exchange, guest);
         wait_ms = status == NARU_OK ? naru__guest_handshake(exchange->server, guest) : 0;
     }

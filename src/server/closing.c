@@ -94,6 +94,8 @@ void naru__exchange_refuse(naru__exchange *exchange, int status, const char *tex
     naru_buf_take(&request->fields, naru__buf_size(&request->fields));
     if (status >= 400) {
         log_refusal(exchange, status, text);
+        exchange->server->counts.refused++;
+        exchange->server->counts.limited += status == 429;
     }
     exchange->keep = exchange->keep && !close;
     exchange->phase = NARU__EXCHANGE_SENDING;

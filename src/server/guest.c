@@ -146,6 +146,7 @@ void naru__guest_free(naru_server *server, naru__guest *guest)
     if (address && --address->connections == 0) {
         idle_add(&server->guests, address);
     }
+    naru__meter_free(server, guest->meter);
     naru__free(server->allocator, guest, sizeof *guest);
 }
 

@@ -15,10 +15,19 @@ typedef struct naru__guest_address {
     uint64_t handshakes; /* see naru__pace_take */
 } naru__guest_address;
 
+/* How fast one connection's messages may come. */
+typedef struct naru__meter {
+    naru__loop_timer timer; /* the end of a pause */
+    naru_conn *conn;
+    uint64_t messages, bytes; /* see naru__pace_take */
+    bool told;                /* the log */
+} naru__meter;
+
 /* What a connection holds of it. The peer is what its stream tells. */
 typedef struct naru__guest {
     naru__peer peer;
     naru__guest_address *address; /* NULL: not counted */
+    naru__meter *meter;           /* NULL: its messages are not limited */
 } naru__guest;
 
 /* errors NULL: no memory. */
@@ -33,6 +42,12 @@ void naru__guests_free(naru_server *server);
 
 /* Are the limits of addresses meant for this one? */
 bool naru__guest_is_limited(const naru_server *server, const naru__peer *peer);
+
+/* ---- meter.c ---- */
+
+NARU_MUST_USE naru_status naru__meter_add(naru_server *server, naru__guest *guest); /* errors NARU_ERR_MEMORY */
+void naru__meter_free(naru_server *server, naru__meter *meter);                     /* NULL is fine */
+void naru__meter_received(naru_conn *conn, size_t bytes, bool whole);               /* naru__conn_owner.on_received */
 
 /* ---- trusted proxies ------------------------------------------------------------------------------------------ */
 

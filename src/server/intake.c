@@ -117,6 +117,7 @@ static void head_complete(naru__exchange *exchange, const naru_input *in)
     naru_request *request = &exchange->request;
     const char *text = NULL;
     request->complete = true;
+    exchange->server->counts.requests++;
     exchange->keep = naru_http_head_keeps_alive(request->head);
     if (special_target(exchange)) {
         return;

@@ -45,6 +45,7 @@ static void for_listeners(naru_server *server, void (*act)(naru__listener *liste
 void naru__server_took(naru_server *server)
 {
     server->connections++;
+    server->counts.accepted++;
     if (!server->full && server->connections >= server->options.connections_max) {
         server->full = true;
         naru__log(server->loop, NARU_LOG_WARN, "%zu connections: accepting waits", server->connections);

@@ -21,6 +21,9 @@ static naru_status options_fill(naru_server_options *options)
     if (options->origin_policy > NARU_ORIGIN_ANY || (listed && options->origins_count > 0 && !options->origins)) {
         return NARU_ERR_ARGUMENT;
     }
+    if (options->rate_policy > NARU_RATE_CLOSE) {
+        return NARU_ERR_ARGUMENT;
+    }
     if (options->server_name && !naru_http_is_field_value(naru_span_of(options->server_name))) {
         return NARU_ERR_ARGUMENT;
     }
@@ -100,6 +103,7 @@ naru_status naru_server_new(naru_loop *loop, const naru_server_options *options,
     server->name = name;
     draw_key(server);
     naru__server_stop_init(server);
+    naru__server_count_init(server);
     status = read_trusted(server);
     if (status < 0) {
         naru_server_free(server);
@@ -140,13 +144,16 @@ void naru__server_adopt(naru_server *server, naru_conn *conn)
         conn->next->link = &conn->next;
     }
     server->conns = conn;
+    server->counts.websockets++;
+    server->counts.websockets_opened++;
 }
 
 static void on_gone(naru_conn *conn, const naru_close_info *info)
 {
     naru_server *server = conn->owner;
     naru__guest *guest = (naru__guest *)(uintptr_t)conn->stream->told;
-    (void)info;
+    server->counts.websockets--;
+    server->counts.dropped += info->dropped;
     conn->stream->told = NULL;
     naru__guest_free(server, guest);
     *conn->link = conn->next;
@@ -156,7 +163,26 @@ static void on_gone(naru_conn *conn, const naru_close_info *info)
     naru__server_released(server);
 }
 
-const naru__conn_owner naru__server_conn_owner = {.on_gone = on_gone};
+void naru__server_count_init(naru_server *server)
+{
+    const naru_server_options *options = &server->options;
+    bool metered = options->messages_per_second > 0 || options->message_bytes_per_second > 0;
+    server->conn_owner = (naru__conn_owner){
+        .on_gone = on_gone, .counts = &server->conn_counts, .on_received = metered ? naru__meter_received : NULL};
+}
+
+void naru_server_counters(const naru_server *server, naru_server_counts *counts_out)
+{
+    const naru__conn_counts *conns = &server->conn_counts;
+    *counts_out = server->counts;
+    counts_out->connections = server->connections;
+    counts_out->messages_in = conns->messages_in;
+    counts_out->message_bytes_in = conns->message_bytes_in;
+    counts_out->messages_out = conns->messages_out;
+    counts_out->message_bytes_out = conns->message_bytes_out;
+    counts_out->pings_in = conns->pings_in;
+    counts_out->pongs_in = conns->pongs_in;
+}
 
 /* None of them goes while this runs: what a callback ends is gone through by the loop, later. */
 void naru_server_each(naru_server *server, void (*each)(naru_conn *conn, void *user), void *user)

@@ -59,6 +59,9 @@ struct naru_server {
     char *name;                  /* options.server_name's copy */
     naru__listening *listenings;
     naru__route_table routes;
+    naru__conn_owner conn_owner; /* of its WebSockets */
+    naru__conn_counts conn_counts;
+    naru_server_counts counts; /* without what conn_counts has */
     naru__guests guests;
     naru__network *trusted;
     size_t trusted_count;
@@ -93,7 +96,7 @@ void naru__server_end_all(naru_server *server);       /* at once */
 
 void naru__server_listen_end(naru_server *server); /* close every listener */
 void naru__server_adopt(naru_server *server, naru_conn *conn);
-extern const naru__conn_owner naru__server_conn_owner;
+void naru__server_count_init(naru_server *server);
 
 /* The Date field's value of this second. */
 naru_span naru__server_date(naru_server *server);

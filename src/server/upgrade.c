@@ -75,7 +75,7 @@ static bool make_conn(naru__exchange *exchange, naru_span protocol, const naru_c
     naru_server *server = exchange->server;
     const naru__stream_handler *own = stream->handler;
     exchange->conn = naru__conn_new(stream, NARU_WS_SERVER, &server->options.conn, &exchange->request.ws.deflate,
-                                    protocol, handler, user, &naru__server_conn_owner, server);
+                                    protocol, handler, user, &server->conn_owner, server);
     exchange->conn_handler = stream->handler;
     stream->handler = own;
     stream->owner = exchange;
@@ -122,6 +122,9 @@ void naru__upgrade_start(naru__exchange *exchange, uint8_t *bytes, size_t size)
     naru__guest *guest = naru__exchange_take_guest(exchange);
     naru__exchange_free(exchange);
     stream->told = guest ? &guest->peer : NULL;
+    if (guest && guest->meter) {
+        guest->meter->conn = conn;
+    }
     naru__conn_start(conn, bytes, size);
     naru_buf_deinit(&held);
     if (ended != NARU_OK && conn->stream) {
