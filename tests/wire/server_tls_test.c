@@ -7,6 +7,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 
 /* ---- OpenSSL's memory, which fails when it is told to ----------------------------------------------------------- */
 
@@ -272,7 +273,6 @@ static const char *served(site *at, const char *name)
         X509_NAME *subject = X509_get_subject_name(SSL_get0_peer_certificate(s.ssl));
         X509_NAME_get_text_by_NID(subject, NID_commonName, text, sizeof text);
     }
-    ssl_fail_at = 0;
     secure_close(&s);
     return text;
 }
@@ -325,6 +325,31 @@ TEST(a_reload_drops_nobody)
     secure_close(&before);
     secure_close(&after);
     RIG_UNTIL(&self.at, naru_server_connections(self.at.server) == 0);
+    site_close(&self);
+}
+
+static void *reload_often(void *tls)
+{
+    char reason[256];
+    naru_status status = NARU_OK;
+    for (int i = 0; i < 100 && status == NARU_OK; i++) {
+        status = naru_tls_reload(tls, NULL, reason, sizeof reason);
+    }
+    return status == NARU_OK ? NULL : tls;
+}
+
+TEST(another_thread_may_reload)
+{
+    site self;
+    pthread_t thread;
+    void *failed = NULL;
+    site_open(&self, false, false);
+    CHECK_EQ(pthread_create(&thread, NULL, reload_often, self.tls), 0);
+    for (int i = 0; i < 50; i++) {
+        CHECK_STR(served(&self, "second.test"), "second");
+    }
+    pthread_join(thread, &failed);
+    CHECK(!failed);
     site_close(&self);
 }
 
@@ -441,7 +466,7 @@ TEST(openssl_runs_out_of_memory)
 }
 
 TEST_MAIN({"the name chooses the certificate", the_name_chooses_the_certificate},
-          {"a reload drops nobody", a_reload_drops_nobody},
+          {"a reload drops nobody", a_reload_drops_nobody}, {"another thread may reload", another_thread_may_reload},
           {"a bad pair is refused and the old one stays", a_bad_pair_is_refused_and_the_old_one_stays},
           {"clients show who they are", clients_show_who_they_are},
           {"sessions are resumed until a reload", sessions_are_resumed_until_a_reload},
