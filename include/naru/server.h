@@ -50,14 +50,15 @@ typedef struct naru_server_options {
     size_t trusted_proxies_count;
 
     /* What one address may do: of IPv6 one /64, behind a trusted proxy the client's. Trusted proxies and Unix sockets
-     * are not limited by their own, nor is loopback. UINT32_MAX: no limit. */
+     * are not limited by their own, nor is loopback. A proxy that trusted_proxies does not name is one address like any
+     * other. UINT32_MAX: no limit. */
     uint32_t address_connections_max;       /* 256; passed: 429 with Retry-After; twice as many: closed unheard */
     uint32_t address_handshakes_per_second; /* of WebSockets; 50, twice as many at once; passed: 429 with Retry-After */
+    bool address_limits_loopback;           /* loopback too: where something on this machine forwards for others */
     /* What one WebSocket may send in a second, and at once after a rest; 0: no limit. */
     uint32_t messages_per_second;
     uint64_t message_bytes_per_second; /* payload, inflated */
     naru_rate_policy rate_policy;
-    bool address_limits_loopback; /* loopback too: where something on this machine forwards for others */
 } naru_server_options;
 
 /* options NULL: the defaults. errors NARU_ERR_ARGUMENT: an option out of range. NARU_ERR_MEMORY. */

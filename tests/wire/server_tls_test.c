@@ -277,6 +277,11 @@ static const char *served(site *at, const char *name)
     return text;
 }
 
+static void take_peer(naru_conn *conn, void *user)
+{
+    naru_conn_peer(conn, user, 64);
+}
+
 TEST(the_name_chooses_the_certificate)
 {
     site self;
@@ -288,6 +293,36 @@ TEST(the_name_chooses_the_certificate)
     CHECK_STR(served(&self, "a.b.wild.test"), "first"); /* 6125 6.4.3: a star is one label */
     CHECK_STR(served(&self, "other.test"), "first");
     CHECK_STR(served(&self, NULL), "first");
+    site_close(&self);
+}
+
+/* The header comes before TLS, and not a byte of the handshake is lost, however they are cut. */
+TEST(tls_behind_a_proxy_header)
+{
+    static const char header[] = "PROXY TCP4 192.0.2.1 10.0.0.1 4660 443\r\n";
+    site self;
+    char bound[128], peer_name[64] = "";
+    site_open(&self, false, false);
+    naru_listen_options listen = {.tls = self.tls, .proxy_protocol = true};
+    CHECK_EQ(naru_server_listen(self.at.server, "127.0.0.1:0", &listen, bound), NARU_OK);
+    self.at.port = (uint16_t)strtoul(strrchr(bound, ':') + 1, NULL, 10);
+    for (int slowly = 0; slowly < 2; slowly++) {
+        secure s;
+        peer_open(&s.under, &self.at);
+        if (slowly) {
+            peer_send_slowly(&s.under, header, sizeof header - 1);
+        } else {
+            peer_send(&s.under, header);
+        }
+        s.context = SSL_CTX_new(TLS_client_method());
+        s.ssl = SSL_new(s.context);
+        SSL_set_fd(s.ssl, s.under.fd);
+        CHECK(DO(&s, SSL_connect(s.ssl)) > 0 && secure_upgrade(&s) && secure_echoes(&s, "behind"));
+        naru_server_each(self.at.server, take_peer, peer_name);
+        CHECK_STR(peer_name, "192.0.2.1:4660");
+        secure_close(&s);
+        RIG_UNTIL(&self.at, naru_server_connections(self.at.server) == 0);
+    }
     site_close(&self);
 }
 
@@ -466,7 +501,8 @@ TEST(openssl_runs_out_of_memory)
 }
 
 TEST_MAIN({"the name chooses the certificate", the_name_chooses_the_certificate},
-          {"a reload drops nobody", a_reload_drops_nobody}, {"another thread may reload", another_thread_may_reload},
+          {"TLS behind a PROXY header", tls_behind_a_proxy_header}, {"a reload drops nobody", a_reload_drops_nobody},
+          {"another thread may reload", another_thread_may_reload},
           {"a bad pair is refused and the old one stays", a_bad_pair_is_refused_and_the_old_one_stays},
           {"clients show who they are", clients_show_who_they_are},
           {"sessions are resumed until a reload", sessions_are_resumed_until_a_reload},
