@@ -40,6 +40,20 @@ static inline naru_ws_turn naru__conn_turn(naru_conn *conn)
     return (naru_ws_turn){.now_ms = naru_loop_now_ms(loop), .entropy = entropy, .out = &conn->stream->out};
 }
 
+static inline naru__conn_counts *naru__conn_counts_of(const naru_conn *conn)
+{
+    return conn->owner_calls ? conn->owner_calls->counts : NULL;
+}
+/* A message went out. */
+static inline void naru__conn_count_out(const naru_conn *conn, size_t bytes, bool whole)
+{
+    naru__conn_counts *counts = naru__conn_counts_of(conn);
+    if (counts) {
+        counts->messages_out += whole;
+        counts->message_bytes_out += bytes;
+    }
+}
+
 extern const naru__stream_handler naru__conn_stream_handler;
 void naru__conn_on_data(naru__stream *stream, uint8_t *bytes, size_t size);
 naru_input naru__conn_on_room(naru__stream *stream);

@@ -51,6 +51,8 @@ static naru_status send_through(naru_conn *conn, naru_ws_kind kind, naru_span da
     status = naru__stream_write_through(conn->stream, data);
     if (status != NARU_OK) {
         naru__conn_doom(conn, status); /* a head without its payload cannot be mended */
+    } else {
+        naru__conn_count_out(conn, data.size, true);
     }
     return status;
 }
@@ -60,6 +62,9 @@ static naru_status send_queued(naru_conn *conn, naru_ws_kind kind, naru_span dat
     uint64_t begin = naru__conn_queue_end(conn);
     naru_ws_turn turn = naru__conn_turn(conn);
     naru_status status = naru_ws_send(&conn->ws, kind, data, flags, &turn);
+    if (status == NARU_OK) {
+        naru__conn_count_out(conn, data.size, true);
+    }
     if (status == NARU_OK && conn->options->queue_policy == NARU_QUEUE_DROP_OLDEST) {
         naru__conn_queue_mark(conn, begin);
     }
@@ -92,6 +97,7 @@ naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, u
     if (!naru__ws_send_short(&conn->ws, kind, data, out)) {
         return send_long(conn, kind, data, flags);
     }
+    naru__conn_count_out(conn, data.size, true);
     if (first) {
         naru__stream_flush_later(conn->stream);
     }
@@ -108,7 +114,11 @@ naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span da
         return status;
     }
     naru_ws_turn turn = naru__conn_turn(conn);
-    return answer(conn, naru_ws_send_part(&conn->ws, kind, data, last, flags, &turn));
+    status = naru_ws_send_part(&conn->ws, kind, data, last, flags, &turn);
+    if (status == NARU_OK) {
+        naru__conn_count_out(conn, data.size, last);
+    }
+    return answer(conn, status);
 }
 
 static naru_status send_control(naru_conn *conn, naru_span data,

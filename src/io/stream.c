@@ -101,7 +101,9 @@ naru__stream_cold *naru__stream_cold_get(naru__stream *stream)
 void naru__stream_peer(const naru__stream *stream, char *out, size_t out_bytes)
 {
     naru__address address = {.size = sizeof address.storage};
-    if (stream->fd < 0 || getpeername(stream->fd, &address.any, &address.size) != 0) {
+    if (stream->told && stream->told->known) {
+        naru__peer_address(stream->told, &address);
+    } else if (stream->fd < 0 || getpeername(stream->fd, &address.any, &address.size) != 0) {
         address.size = 0;
     }
     naru__address_format(&address, out, out_bytes);

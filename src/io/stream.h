@@ -10,6 +10,7 @@
 
 #include "io/backend.h"
 #include "io/loop.h"
+#include "io/peer.h"
 #include <naru/tls.h>
 
 typedef struct naru__stream naru__stream;
@@ -39,6 +40,7 @@ struct naru__stream {
     naru_loop *loop;
     naru_buf out;           /* plain bytes to be sent; append, then naru__stream_flush_later */
     naru__tls_session *tls; /* NULL: plain */
+    const naru__peer *told; /* whom naru__stream_peer tells instead of the socket's peer; the owner's; NULL: that one */
     uint64_t sent;          /* bytes of `out` taken off its front so far: marks into the stream count from here */
     uint32_t low_mark;      /* of naru__stream_want_drain */
     int fd;
@@ -139,5 +141,7 @@ void naru__listener_close(naru__listener *listener); /* removes its socket file;
 
 /* Names of TLS sessions for those who ask. */
 bool naru__stream_is_tls(const naru__stream *stream);
+/* The subject of the certificate that the peer showed and we verified (RFC 4514), cut to fit. false: none. tls.c. */
+bool naru__stream_tls_subject(const naru__stream *stream, char *out, size_t out_bytes);
 
 #endif

@@ -121,7 +121,7 @@ naru__tls_session *naru__tls_session_new(const naru_tls *tls, bool server, const
     }
     naru_buf_init(&session->held, allocator);
     naru_buf_init(&session->out, allocator);
-    session->ssl = SSL_new(naru__tls_context(tls));
+    session->ssl = naru__tls_connection(tls);
     if (!session->ssl || !attach_bio(session) || !(server || begin_client(session, tls, name))) {
         naru__tls_session_free(session, allocator);
         ERR_clear_error();

@@ -37,7 +37,7 @@ void naru__tls_notify_close(naru__tls_session *session);
 void naru__tls_explain(const naru__tls_session *session, char *out, size_t out_bytes);
 
 /* tls.c: what a context says. */
-SSL_CTX *naru__tls_context(const naru_tls *tls);
+SSL *naru__tls_connection(const naru_tls *tls); /* by what it holds now. NULL: no memory */
 bool naru__tls_checks_names(const naru_tls *tls);
 const char *naru__tls_server_name(const naru_tls *tls); /* NULL: as dialled */
 const char *naru__tls_error_text(unsigned long error);  /* static */
