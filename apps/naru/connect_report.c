@@ -29,7 +29,11 @@ static const char *phase_name(naru_client_phase phase)
 
 const char *connect_phase_name(naru_client_phase phase)
 {
-    static const char *const names[] = {"url", "name", "connect", "tls", "handshake", "open"};
+    static const char *const names[] = {
+        [NARU_PHASE_URL] = "url",     [NARU_PHASE_NAME] = "name", [NARU_PHASE_CONNECT] = "connect",
+        [NARU_PHASE_PROXY] = "proxy", [NARU_PHASE_TLS] = "tls",   [NARU_PHASE_HANDSHAKE] = "handshake",
+        [NARU_PHASE_OPEN] = "open",
+    };
     return phase <= NARU_PHASE_OPEN ? names[phase] : "?";
 }
 

@@ -21,8 +21,8 @@ static uint64_t next_deadline_ms(const naru_conn *conn)
     return deaf ? UINT64_MAX : naru_ws_deadline_ms(&conn->ws);
 }
 
-/* Only ever moved nearer here: a timer that fires too early looks again. With nothing under way the deadline is the next
- * ping, and a timer that runs out before that needs no look. */
+/* Only ever moved nearer here: a timer that fires too early looks again. With nothing under way the deadline is the
+ * next ping, and a timer that runs out before that needs no look. */
 static void set_timer(naru_conn *conn)
 {
     bool running = naru__timer_running(&conn->timer.timer);
