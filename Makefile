@@ -14,8 +14,10 @@ help:
 	@echo 'make run      install what is missing, build, and start a chat: open the URL that it prints'
 	@echo 'make test     install what is missing, build $(words $(TEST_PRESETS)) times and run every test;'
 	@echo '              TESTS=regex runs those whose names match, such as TESTS=asan.ws'
-	@echo 'make bench    build and measure'
+	@echo 'make bench    build, and measure beside bare servers and other libraries (some minutes)'
 	@echo 'make install  build, and install the library, its headers and naru under PREFIX=$(PREFIX), DESTDIR respected'
+	@echo 'make deb      the Debian packages libnaru0, libnaru-dev and naru, into build/deb/'
+	@echo 'make test-deb builds them, installs them into an empty root, uses and removes them'
 	@echo 'make lint     clang-tidy and cppcheck'
 	@echo 'make format   clang-format, in place'
 	@echo 'make fuzz     the fuzz targets for FUZZ_SECONDS=$(FUZZ_SECONDS) each; FUZZ=regex chooses'
@@ -56,9 +58,10 @@ fuzz: deps
 	@cd build/fuzz-long && ctest -j $(TEST_JOBS) --output-on-failure --no-tests=error -R '$(FUZZ)'
 
 .PHONY: bench
-bench: deps
+bench:
+	@tools/deps run test bench
 	@$(MAKE) --no-print-directory build-release
-	@test -x bench/run || { echo 'make bench: bench/run is not there; nothing was measured' >&2; exit 1; }
+	@bench/peers build/release/bench/peer
 	@bench/run
 
 .PHONY: install
@@ -69,6 +72,17 @@ install:
 	@cmake --build build/install -j $(JOBS)
 	@cmake --install build/install
 	@test -n '$(DESTDIR)' || test "$$(id -u)" -ne 0 || ldconfig
+
+.PHONY: deb
+deb:
+	@tools/deps run deb
+	@packaging/build-deb
+
+# Not part of `make test`: it builds all of naru once more.
+.PHONY: test-deb
+test-deb:
+	@tools/deps run deb
+	@tests/packaging/deb_test.sh
 
 .PHONY: lint
 lint: deps

@@ -8,6 +8,7 @@ pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares)
 pkg_check_modules(IDN2 REQUIRED IMPORTED_TARGET libidn2)
 if(NARU_APPS)
   pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)
+  pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 endif()
 if(NARU_TESTS)
   # One example stands on libuv's loop; without libuv it is left out.

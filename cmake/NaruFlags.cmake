@@ -34,6 +34,18 @@ endif()
 # A call from one public function to another inside libnaru.so stays inside: it can be inlined and is never interposed.
 naru_add_flag(-fno-semantic-interposition)
 
+# The rooms call each other in small functions, message by message. Fat objects serve a linker without it too: the tests, which
+# are many, are linked so.
+set(NARU_LTO_FLAGS)
+set(NARU_NO_LTO_FLAGS)
+if(NARU_LTO AND CMAKE_C_COMPILER_ID STREQUAL "GNU" AND NOT NARU_SANITIZE AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+  check_c_compiler_flag("-flto=auto -ffat-lto-objects" NARU_HAS_LTO)
+  if(NARU_HAS_LTO)
+    set(NARU_LTO_FLAGS -flto=auto -ffat-lto-objects)
+    set(NARU_NO_LTO_FLAGS -fno-lto)
+  endif()
+endif()
+
 if(NARU_SANITIZE)
   target_compile_options(naru_flags INTERFACE -fsanitize=${NARU_SANITIZE} -fno-sanitize-recover=all
                                               -fno-omit-frame-pointer)

@@ -22,6 +22,7 @@ set_target_properties(naru_shared PROPERTIES
   LINKER_LANGUAGE C OUTPUT_NAME naru EXPORT_NAME naru
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} LINK_DEPENDS ${map})
 target_link_options(naru_shared PRIVATE -Wl,--version-script=${map} -Wl,-Bsymbolic-functions)
+target_link_options(naru_shared PRIVATE ${NARU_LTO_FLAGS})
 if(NOT NARU_SANITIZE)
   target_link_options(naru_shared PRIVATE -Wl,-z,defs)
 endif()
@@ -45,9 +46,6 @@ foreach(kind shared static)
   install(EXPORT naru_${kind} NAMESPACE naru:: FILE naru-${kind}-targets.cmake DESTINATION ${package_dir})
 endforeach()
 install(DIRECTORY include/naru DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
-if(EXISTS ${PROJECT_SOURCE_DIR}/docs/man)
-  install(DIRECTORY docs/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 FILES_MATCHING PATTERN "*.1")
-endif()
 
 configure_package_config_file(cmake/naru-config.cmake.in naru-config.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(naru-config-version.cmake COMPATIBILITY SameMinorVersion)

@@ -7,5 +7,6 @@
 extern const cli_command connect_command;
 extern const cli_command serve_command;
 extern const cli_command echo_command;
+extern const cli_command probe_command;
 
 #endif

@@ -10,6 +10,7 @@
 typedef enum connect_form { FORM_PLAIN = 0, FORM_BASE64, FORM_HEX } connect_form;
 
 #define WAIT_NONE UINT32_MAX
+enum { CONNECT_AUTH_BYTES_MAX = 1023 };
 
 typedef struct connect_settings {
     const char *url;
@@ -17,6 +18,13 @@ typedef struct connect_settings {
     option_list protocols;
     const char *origin;
     const char *unix_path;
+    const char *auth;
+    option_list cookies;
+    const char *proxy; /* "env": the environment's */
+    const char *no_proxy;
+    bool location;
+    uint64_t redirects_max; /* 0: not given */
+    const char *pinned_key;
     const char *ca_file;
     const char *certificate_file;
     const char *key_file;
@@ -37,6 +45,19 @@ typedef struct connect_settings {
     uint64_t message_bytes_max;
     bool quiet;
     bool verbose;
+    bool json;
+    bool timestamps;
+    bool trace;
+    bool pretty;
+    const char *pattern; /* NULL: show every message */
+    const char *record_file;
+    const char *replay_file;
+    uint32_t speed_thousandths; /* of the replay; 0: without pauses */
+    option_list once;
+    uint32_t ping_ms; /* 0: no pings of one's own */
+    bool reconnect;
+    uint64_t tries_max;
+    uint64_t offline_bytes_max;
 } connect_settings;
 
 connect_form connect_form_of(const connect_settings *settings);

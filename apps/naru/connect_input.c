@@ -9,24 +9,33 @@ enum {
     /* How long the peer has for the pong that marks the end of its answers. */
     LAST_PONG_MS = 2000,
     /* How often a close that waits for an upload or for stdout looks again. */
-    PROGRESS_MS = 2000
+    PROGRESS_MS = 2000,
+    COMMAND_BYTES = 1024 /* of JSON around a message */
 };
 
 static const char end_mark[] = "end of input";
 
 /* A browser's WebSocket hears nothing more once it closes. So the close waits for a pong: a peer that answers
  * in order has answered all before it. */
-static void on_input_end(void *user)
+static void wait_for_answers(connect_session *session)
 {
-    connect_session *session = user;
     const connect_settings *settings = session->settings;
-    session->ended = true;
     session->buffered_bytes = naru_client_buffered_bytes(session->client);
     if (settings->wait_ms != WAIT_NONE) {
         naru_timer_start(session->finish, settings->wait_ms);
     } else if (settings->count == 0) {
-        (void)naru_client_ping(session->client, naru_span_of(end_mark));
+        (void)connect_ping(session, naru_span_of(end_mark));
         naru_timer_start(session->finish, LAST_PONG_MS);
+    }
+}
+
+void connect_input_end(void *user)
+{
+    connect_session *session = user;
+    session->ended = true;
+    /* What waits for a connection goes out first; then connect_input_resume comes here again. */
+    if (session->open) {
+        wait_for_answers(session);
     }
 }
 
@@ -92,24 +101,65 @@ static void on_typed_end(void *user)
     connect_close_as_told(user);
 }
 
+static void start_pipe(connect_session *session)
+{
+    static const input_handler piped = {
+        .on_record = on_record, .on_end = connect_input_end, .on_error = on_input_error};
+    const connect_settings *settings = session->settings;
+    session->person = false;
+    session->reading = true;
+    /* A record of text that encodes a binary message is up to twice as long as it, with blanks three times; a
+     * character takes six in JSON. */
+    uint64_t widest = settings->json ? 6 : settings->hex || settings->base64 ? 3 : 1;
+    uint64_t record_bytes_max = settings->message_bytes_max * widest + (settings->json ? COMMAND_BYTES : 0);
+    if (input_open(&session->in, session->loop, settings->whole, record_bytes_max, &piped, session) != NARU_OK) {
+        connect_fail(session, "cannot read stdin");
+    }
+}
+
+/* The next of --once, and time for its answer. */
+static void send_once(connect_session *session)
+{
+    const option_list *once = &session->settings->once;
+    const char *text = once->items[session->once_sent++];
+    session->records++;
+    if (connect_send(session, naru_span_of(text)) < 0) {
+        return;
+    }
+    session->ended = session->once_sent == once->count;
+    session->buffered_bytes = naru_client_buffered_bytes(session->client);
+    naru_timer_start(session->finish, session->settings->wait_ms);
+}
+
+void connect_input_answered(connect_session *session)
+{
+    if (session->open && !session->closing && session->once_sent < session->settings->once.count) {
+        send_once(session);
+    }
+}
+
 void connect_input_start(connect_session *session)
 {
     static const editor_handler typed = {.on_line = on_line, .on_end = on_typed_end};
-    static const input_handler piped = {.on_record = on_record, .on_end = on_input_end, .on_error = on_input_error};
-    const connect_settings *settings = session->settings;
-    if (session->person) {
-        session->editor = editor_new(session->loop, &typed, session);
-    }
-    if (session->editor) {
+    if (session->started) {
         return;
     }
-    session->person = false;
-    session->reading = true;
-    /* A record of text that encodes a binary message is up to twice as long as it, with blanks three times.
-     */
-    uint64_t record_bytes_max = settings->message_bytes_max * (settings->hex || settings->base64 ? 3 : 1);
-    if (input_open(&session->in, session->loop, settings->whole, record_bytes_max, &piped, session) != NARU_OK) {
-        connect_fail(session, "cannot read stdin");
+    session->started = true;
+    if (session->settings->once.count > 0) {
+        session->person = false;
+        send_once(session);
+        return;
+    }
+    if (session->replay.file) {
+        session->person = false;
+        naru_timer_start(session->replay.timer, 0);
+        return;
+    }
+    if (session->person && !session->settings->json) {
+        session->editor = editor_new(session->loop, &typed, session);
+    }
+    if (!session->editor) {
+        start_pipe(session);
     }
 }
 
@@ -127,5 +177,24 @@ void connect_input_resume(connect_session *session)
 {
     if (session->reading) {
         input_resume(&session->in);
+    }
+    if (!session->ended) {
+        connect_replay_resume(session);
+    }
+}
+
+/* A new connection after a lost one: what waited has been sent. */
+void connect_input_again(connect_session *session)
+{
+    bool ended = session->ended;
+    if (session->settings->once.count > 0) {
+        /* Nobody can tell whether the question was lost or only its answer. */
+        session->once_sent = session->received < session->settings->once.count ? (size_t)session->received : 0;
+        send_once(session);
+        return;
+    }
+    connect_input_resume(session);
+    if (ended) {
+        wait_for_answers(session);
     }
 }

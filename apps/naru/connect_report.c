@@ -15,6 +15,8 @@ static const char *phase_name(naru_client_phase phase)
         return "the name";
     case NARU_PHASE_CONNECT:
         return "connecting";
+    case NARU_PHASE_PROXY:
+        return "the proxy";
     case NARU_PHASE_TLS:
         return "TLS";
     case NARU_PHASE_HANDSHAKE:
@@ -23,6 +25,16 @@ static const char *phase_name(naru_client_phase phase)
         return "the open connection";
     }
     return "?";
+}
+
+const char *connect_phase_name(naru_client_phase phase)
+{
+    static const char *const names[] = {
+        [NARU_PHASE_URL] = "url",     [NARU_PHASE_NAME] = "name", [NARU_PHASE_CONNECT] = "connect",
+        [NARU_PHASE_PROXY] = "proxy", [NARU_PHASE_TLS] = "tls",   [NARU_PHASE_HANDSHAKE] = "handshake",
+        [NARU_PHASE_OPEN] = "open",
+    };
+    return phase <= NARU_PHASE_OPEN ? names[phase] : "?";
 }
 
 static int size_of(naru_span span)
@@ -65,6 +77,14 @@ void connect_report_open(connect_session *session)
     }
 }
 
+void connect_report_redirect(connect_session *session, const naru_client_hop *hop)
+{
+    if (session->settings->verbose || session->person) {
+        connect_notice(session, "redirected by %d to %.*s%s", hop->http_status, size_of(hop->to), text_of(hop->to),
+                       hop->drops_credentials ? ", without credentials" : "");
+    }
+}
+
 /* Each line of the answer's body; only what is text is worth showing. */
 static void report_body(connect_session *session, naru_span body)
 {
@@ -81,8 +101,9 @@ static void report_body(connect_session *session, naru_span body)
 
 static void report_detail(connect_session *session, const naru_client_failure *failure)
 {
-    connect_notice(session, "failed at %s: %s%s%s", phase_name(failure->phase), naru_status_name(failure->status),
-                   failure->system_error != 0 ? ", " : "",
+    connect_notice(session, "failed at %s%s: %s%s%s", phase_name(failure->phase),
+                   failure->proxy && failure->phase < NARU_PHASE_PROXY ? " of the proxy" : "",
+                   naru_status_name(failure->status), failure->system_error != 0 ? ", " : "",
                    failure->system_error != 0 ? strerror(failure->system_error) : "");
     if (failure->fault.rule) {
         connect_notice(session, "rule %s: %s, at byte %llu", failure->fault.rule, failure->fault.text,
@@ -97,7 +118,7 @@ static void report_detail(connect_session *session, const naru_client_failure *f
 void connect_report_failure(connect_session *session, const naru_client_failure *failure)
 {
     const char *text = failure->text ? failure->text : naru_status_text(failure->status);
-    if (failure->http_status != 0 && failure->http_status != 101) {
+    if (failure->http_status != 0 && !failure->proxy && failure->status == NARU_ERR_REFUSED) {
         connect_notice(session, "refused: HTTP %d %s", failure->http_status, naru_http_reason(failure->http_status));
     } else {
         connect_notice(session, "%s", text);
@@ -110,7 +131,8 @@ void connect_report_failure(connect_session *session, const naru_client_failure 
 void connect_report_close(connect_session *session, const naru_close_info *info)
 {
     bool bad = exit_status_of_close(info, session->closing ? session->our_code : 0) != EXIT_CLEAN;
-    if (!session->settings->verbose && !session->person && !(bad && session->status < 0)) {
+    if (!session->settings->verbose && !session->person &&
+        !(bad && session->status < 0 && session->retry.failure_status < 0)) {
         return;
     }
     connect_notice(session, "closed with code %d%s%.*s%s", info->code, info->reason.size > 0 ? ": " : "",

@@ -23,6 +23,9 @@ static void on_signal(void *user, int signal)
     connect_decide(session, EXIT_SIGNAL + signal);
     if (session->over) {
         naru_loop_stop(session->loop);
+    } else if (session->retry.waiting) {
+        connect_retry_stop(session);
+        connect_leave(session);
     } else {
         session->closing = true;
         naru_client_abort(session->client);
@@ -51,7 +54,7 @@ static void on_continue(void *user, int signal)
 /* ---- the whole
  * ------------------------------------------------------------------------------------------------- */
 
-enum { FIELDS_MAX = OPTION_LIST_MAX };
+enum { FIELDS_MAX = OPTION_LIST_MAX, REDIRECTS_MAX = 10 };
 
 static naru_span trimmed(const char *text)
 {
@@ -78,10 +81,45 @@ static size_t read_headers(const option_list *headers, naru_http_field *fields)
     return headers->count;
 }
 
-static int open_client(connect_session *session, const char *url, naru_tls *tls)
+static size_t read_cookies(const option_list *cookies, naru_http_field *fields)
+{
+    for (size_t i = 0; i < cookies->count; i++) {
+        const char *equals = strchr(cookies->items[i], '=');
+        size_t name_bytes = equals ? (size_t)(equals - cookies->items[i]) : 0;
+        fields[i].name = (naru_span){(const uint8_t *)cookies->items[i], name_bytes};
+        fields[i].value = naru_span_of(equals ? equals + 1 : "");
+    }
+    return cookies->count;
+}
+
+/* Split at the first colon; `buffer` keeps the user. */
+static void read_auth(const char *auth, char *buffer, naru_client_options *options)
+{
+    if (auth) {
+        const char *colon = strchr(auth, ':');
+        snprintf(buffer, CONNECT_AUTH_BYTES_MAX + 1, "%.*s", (int)(colon ? (size_t)(colon - auth) : strlen(auth)),
+                 auth);
+        options->user = buffer;
+        options->password = colon ? colon + 1 : "";
+    }
+}
+
+static void read_way(const connect_settings *settings, naru_client_options *options)
+{
+    options->proxy_environment = settings->proxy && strcmp(settings->proxy, "env") == 0;
+    options->proxy = options->proxy_environment ? NULL : settings->proxy;
+    options->no_proxy = settings->no_proxy;
+    if (settings->location) {
+        options->redirects_max = settings->redirects_max > 0 ? (uint32_t)settings->redirects_max : REDIRECTS_MAX;
+    }
+}
+
+int connect_open(connect_session *session)
 {
     const connect_settings *settings = session->settings;
     naru_http_field fields[FIELDS_MAX];
+    naru_http_field cookies[FIELDS_MAX];
+    char user[CONNECT_AUTH_BYTES_MAX + 1];
     char address[256] = "";
     if (settings->unix_path) {
         snprintf(address, sizeof address, "unix:%s", settings->unix_path);
@@ -90,19 +128,24 @@ static int open_client(connect_session *session, const char *url, naru_tls *tls)
         .conn.ws.message_bytes_max = settings->message_bytes_max,
         .conn.ws.ping_interval_ms = settings->ping_interval_ms == 0 ? NARU_NEVER : settings->ping_interval_ms,
         .conn.ws.deflate.enabled = settings->deflate,
+        .conn.ws.delivery = settings->trace ? NARU_WS_FRAMES : NARU_WS_MESSAGES,
         .protocols = settings->protocols.items,
         .protocols_count = settings->protocols.count,
         .fields = fields,
         .fields_count = read_headers(&settings->headers, fields),
         .origin = settings->origin,
         .address = settings->unix_path ? address : NULL,
-        .tls = tls,
+        .tls = session->tls,
         .handshake_timeout_ms = settings->timeout_ms,
         .allow_bad_ports = true,
+        .cookies = cookies,
+        .cookies_count = read_cookies(&settings->cookies, cookies),
     };
+    read_auth(settings->auth, user, &options);
+    read_way(settings, &options);
     const char *reason = NULL;
     naru_status status =
-        naru_client_open(session->loop, url, &options, &connect_handler, session, &session->client, &reason);
+        naru_client_open(session->loop, session->url, &options, &connect_handler, session, &session->client, &reason);
     if (status == NARU_OK) {
         return OPTIONS_RUN;
     }
@@ -118,19 +161,44 @@ static bool hear_signals(connect_session *session)
            naru_loop_signal(session->loop, SIGCONT, on_continue, session) == NARU_OK;
 }
 
-static int run(connect_session *session, const char *url, naru_tls *tls)
+static bool open_parts(connect_session *session)
+{
+    const char *pattern = session->settings->pattern;
+    session->has_pattern = pattern && regcomp(&session->pattern, pattern, REG_EXTENDED) == 0;
+    return (!pattern || session->has_pattern) && connect_pings_open(session) == NARU_OK &&
+           connect_retry_open(session) == NARU_OK;
+}
+
+static void close_parts(connect_session *session)
+{
+    if (session->has_pattern) {
+        regfree(&session->pattern);
+    }
+    naru_timer_free(session->pings.timer);
+    naru_timer_free(session->retry.timer);
+    connect_replay_free(session);
+    connect_queue_free(&session->offline);
+    naru_buf_deinit(&session->message);
+    (void)connect_record_end(session);
+}
+
+static int run(connect_session *session)
 {
     session->finish = naru_timer_new(session->loop, connect_on_finish, session);
     if (!session->finish || output_open(&session->out, session->loop, connect_on_output, session) != NARU_OK ||
-        !hear_signals(session)) {
+        !hear_signals(session) || !open_parts(session)) {
         connect_notice(session, "cannot start: out of memory or of descriptors");
         return EXIT_OWN;
     }
-    int status = open_client(session, url, tls);
+    if (!connect_record_open(session) || !connect_replay_open(session)) {
+        return EXIT_OWN;
+    }
+    int status = connect_open(session);
     if (status != OPTIONS_RUN) {
         return status;
     }
-    return naru_loop_run(session->loop) == NARU_OK && session->status >= 0 ? session->status : EXIT_OWN;
+    status = naru_loop_run(session->loop) == NARU_OK && session->status >= 0 ? session->status : EXIT_OWN;
+    return connect_record_end(session) ? status : EXIT_OWN;
 }
 
 static bool wants_colours(void)
@@ -142,7 +210,7 @@ static bool wants_colours(void)
 
 int connect_run(const connect_settings *settings, const char *url, naru_tls *tls)
 {
-    connect_session session = {.settings = settings, .status = -1};
+    connect_session session = {.settings = settings, .status = -1, .url = url, .tls = tls};
     session.terminal = isatty(STDOUT_FILENO) == 1;
     session.person = session.terminal && isatty(STDIN_FILENO) == 1;
     session.colours = session.terminal && wants_colours();
@@ -150,10 +218,11 @@ int connect_run(const connect_settings *settings, const char *url, naru_tls *tls
     if (!session.loop) {
         return EXIT_OWN;
     }
-    int status = run(&session, url, tls);
+    int status = run(&session);
     connect_input_stop(&session);
     naru_client_free(session.client);
     naru_timer_free(session.finish);
+    close_parts(&session);
     output_close(&session.out);
     naru_loop_free(session.loop);
     return status;

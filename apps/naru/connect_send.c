@@ -4,12 +4,15 @@
 #include "connect_session.h"
 #include "encoding.h"
 
+/* The session's default for deflate.threshold_bytes. */
+enum { THRESHOLD_BYTES = 64 };
+
 connect_form connect_form_of(const connect_settings *settings)
 {
     return settings->base64 ? FORM_BASE64 : settings->hex ? FORM_HEX : FORM_PLAIN;
 }
 
-static void complain(connect_session *session, const char *what)
+void connect_complain(connect_session *session, const char *what)
 {
     /* A person can type the line again; a program's input must not be sent with a hole in it. */
     if (session->person) {
@@ -21,19 +24,89 @@ static void complain(connect_session *session, const char *what)
     }
 }
 
-static naru_status send_message(connect_session *session, naru_ws_kind kind, naru_span data)
+/* With a trace, the default is spelled out, so that it can be told what a frame was. */
+static bool leaves_compressed(const connect_session *session, size_t bytes)
+{
+    return naru_client_extensions(session->client).size > 0 && bytes >= THRESHOLD_BYTES;
+}
+
+static naru_status send_now(connect_session *session, naru_ws_kind kind, naru_span data)
+{
+    bool compressed = false;
+    unsigned flags = 0;
+    if (session->settings->trace) {
+        compressed = leaves_compressed(session, data.size);
+        flags = compressed ? NARU_WS_COMPRESS : NARU_WS_PLAIN;
+    }
+    naru_status status = naru_client_send(session->client, kind, data, flags);
+    if (status == NARU_OK || status == NARU_FULL) {
+        connect_trace(session, true, kind == NARU_WS_TEXT ? "text" : "binary", true, compressed, data.size);
+        connect_record_message(session, "sent", kind, data);
+    }
+    return status;
+}
+
+static naru_status keep(connect_session *session, naru_ws_kind kind, naru_span data)
+{
+    uint64_t max = session->settings->offline_bytes_max;
+    if (session->person && connect_queue_bytes(&session->offline) + data.size > max) {
+        connect_complain(session, "there is no connection, and --offline-max is reached");
+        return NARU_OK;
+    }
+    naru_status status = connect_queue_push(&session->offline, kind, data);
+    if (status != NARU_OK) {
+        connect_complain(session, naru_status_text(status));
+        return status;
+    }
+    return connect_queue_bytes(&session->offline) >= max ? NARU_FULL : NARU_OK;
+}
+
+naru_status connect_send_message(connect_session *session, naru_ws_kind kind, naru_span data)
 {
     if (data.size > session->settings->message_bytes_max) {
-        complain(session, "larger than --max-message");
+        connect_complain(session, "larger than --max-message");
         return NARU_ERR_TOO_BIG;
     }
-    naru_status status = naru_client_send(session->client, kind, data, 0);
-    if (status == NARU_ERR_UTF8) {
-        complain(session, "not UTF-8 (--binary sends any bytes)");
-    } else if (status < 0) {
-        complain(session, naru_status_text(status));
+    if (kind == NARU_WS_TEXT && !naru_utf8_valid(data)) {
+        connect_complain(session, "not UTF-8 (--binary sends any bytes)");
+        return NARU_ERR_UTF8;
+    }
+    bool offline = session->retry.timer && !session->closing && !session->over;
+    if (offline && (!session->open || naru_client_state(session->client) != NARU_OPEN)) {
+        return keep(session, kind, data);
+    }
+    naru_status status = send_now(session, kind, data);
+    if (status < 0) {
+        connect_complain(session, naru_status_text(status));
     }
     return status == NARU_END ? NARU_ERR_CLOSED : status;
+}
+
+void connect_send_offline(connect_session *session)
+{
+    naru_ws_kind kind;
+    naru_span data;
+    while (connect_queue_first(&session->offline, &kind, &data)) {
+        naru_status status = send_now(session, kind, data);
+        if (status == NARU_END) {
+            return;
+        }
+        if (status < 0) {
+            connect_fail(session, "what had waited cannot be sent: %s", naru_status_text(status));
+            return;
+        }
+        connect_queue_drop(&session->offline);
+    }
+    connect_input_again(session);
+}
+
+naru_status connect_ping(connect_session *session, naru_span data)
+{
+    naru_status status = session->open ? naru_client_ping(session->client, data) : NARU_ERR_STATE;
+    if (status == NARU_OK) {
+        connect_trace(session, true, "ping", true, false, data.size);
+    }
+    return status;
 }
 
 static naru_status send_encoded(connect_session *session, connect_form form, naru_span record)
@@ -42,11 +115,11 @@ static naru_status send_encoded(connect_session *session, connect_form form, nar
     naru_buf_init(&bytes, NULL);
     naru_status status = encoding_read(&bytes, form, record);
     if (status == NARU_OK) {
-        status = send_message(session, NARU_WS_BINARY, naru_buf_span(&bytes));
+        status = connect_send_message(session, NARU_WS_BINARY, naru_buf_span(&bytes));
     } else if (status == NARU_ERR_MEMORY) {
-        complain(session, naru_status_text(status));
+        connect_complain(session, naru_status_text(status));
     } else {
-        complain(session, form == FORM_HEX ? "not hexadecimal" : "not base64");
+        connect_complain(session, form == FORM_HEX ? "not hexadecimal" : "not base64");
     }
     naru_buf_deinit(&bytes);
     return status;
@@ -55,8 +128,11 @@ static naru_status send_encoded(connect_session *session, connect_form form, nar
 naru_status connect_send(connect_session *session, naru_span record)
 {
     connect_form form = connect_form_of(session->settings);
+    if (session->settings->json) {
+        return connect_command_run(session, record);
+    }
     if (form != FORM_PLAIN) {
         return send_encoded(session, form, record);
     }
-    return send_message(session, session->settings->binary ? NARU_WS_BINARY : NARU_WS_TEXT, record);
+    return connect_send_message(session, session->settings->binary ? NARU_WS_BINARY : NARU_WS_TEXT, record);
 }

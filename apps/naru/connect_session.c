@@ -9,8 +9,8 @@
 
 #include "exit_status.h"
 
-/* The connection is not read from while more than this waits for stdout. */
-enum { OUTPUT_HIGH_BYTES = 1024 * 1024 };
+/* Stdout has to have less than this for the connection to be read from again. */
+enum { OUTPUT_LOW_BYTES = 256 * 1024 };
 
 void connect_decide(connect_session *session, int status)
 {
@@ -26,6 +26,13 @@ void connect_close(connect_session *session, uint16_t code, naru_span reason)
     }
     session->closing = true;
     session->our_code = code;
+    if (session->retry.waiting) {
+        connect_retry_stop(session);
+        connect_decide(session, EXIT_LOST);
+        connect_leave(session);
+        return;
+    }
+    connect_trace(session, true, "close", true, false, code == 0 ? 0 : 2 + reason.size);
     (void)naru_client_close(session->client, code, reason);
     /* The Close must be read, and the messages before it. */
     if (session->paused) {
@@ -66,7 +73,7 @@ void connect_on_output(void *user)
         connect_fail(session, "cannot write to stdout: %s", strerror(session->out.error));
         connect_decide(session, EXIT_OWN);
     }
-    if (session->paused && output_waiting_bytes(&session->out) < OUTPUT_HIGH_BYTES / 4) {
+    if (session->paused && output_waiting_bytes(&session->out) < OUTPUT_LOW_BYTES) {
         session->paused = false;
         naru_client_resume(session->client);
     }
@@ -76,29 +83,33 @@ void connect_on_output(void *user)
 /* ---- the connection
  * -------------------------------------------------------------------------------------------- */
 
+void connect_leave(connect_session *session)
+{
+    session->over = true;
+    session->open = false;
+    naru_timer_stop(session->finish);
+    connect_input_stop(session);
+    connect_replay_stop(session);
+    connect_pings_report(session);
+    leave_when_done(session);
+}
+
 static void on_open(naru_client *client, void *user)
 {
     connect_session *session = user;
     (void)client;
     session->open = true;
+    session->retry.opened_ms = naru_loop_now_ms(session->loop);
+    bool again = session->started;
     connect_input_start(session);
-    connect_report_open(session);
-}
-
-static void on_message(naru_client *client, naru_ws_kind kind, naru_span data, void *user)
-{
-    connect_session *session = user;
-    uint64_t count = session->settings->count;
-    if (count != 0 && session->received == count) {
-        return;
+    if (session->settings->json) {
+        connect_json_open(session);
+    } else {
+        connect_report_open(session);
     }
-    session->received++;
-    connect_show_message(session, kind, data);
-    if (count != 0 && session->received == count) {
-        connect_close_as_told(session);
-    } else if (!session->paused && output_waiting_bytes(&session->out) > OUTPUT_HIGH_BYTES) {
-        session->paused = true;
-        naru_client_pause(client);
+    connect_pings_start(session);
+    if (again) {
+        connect_send_offline(session);
     }
 }
 
@@ -106,7 +117,10 @@ static void on_ping(naru_client *client, naru_span data, void *user)
 {
     connect_session *session = user;
     (void)client;
-    if (session->settings->verbose) {
+    connect_trace(session, false, "ping", true, false, data.size);
+    if (session->settings->json) {
+        connect_json_control(session, "ping", data, -1);
+    } else if (session->settings->verbose) {
         connect_notice(session, "ping of %zu bytes answered", data.size);
     }
 }
@@ -115,10 +129,15 @@ static void on_pong(naru_client *client, naru_span data, int32_t rtt_ms, void *u
 {
     connect_session *session = user;
     (void)client;
+    connect_trace(session, false, "pong", true, false, data.size);
     if (connect_input_pong(session, data)) {
         return;
     }
-    if ((session->settings->verbose || session->person) && rtt_ms >= 0) {
+    if (session->settings->json) {
+        connect_json_control(session, "pong", data, rtt_ms);
+    }
+    bool shown = connect_pings_pong(session, rtt_ms) || session->settings->json;
+    if (!shown && (session->settings->verbose || session->person) && rtt_ms >= 0) {
         connect_notice(session, "pong after %d ms", rtt_ms);
     }
 }
@@ -134,34 +153,64 @@ static void on_error(naru_client *client, const naru_client_failure *failure, vo
 {
     connect_session *session = user;
     (void)client;
+    connect_retry_note(session, failure);
     /* What we began ourselves (a signal while connecting, stdout gone) has been told and decided. */
-    if (session->status < 0) {
+    if (session->settings->json) {
+        connect_json_failure(session, failure);
+    } else if (session->status < 0) {
         connect_report_failure(session, failure);
     }
-    connect_decide(session, (int)exit_status_of_failure(failure));
+}
+
+static void tell_close(connect_session *session, const naru_close_info *info)
+{
+    if (info->code != 1006) {
+        connect_trace(session, false, "close", true, false, info->code == 1005 ? 0 : 2 + info->reason.size);
+    }
+    if (session->settings->json) {
+        connect_json_close(session, info);
+    } else if (session->open) {
+        connect_report_close(session, info);
+    }
+    connect_record_close(session, info);
 }
 
 static void on_close(naru_client *client, const naru_close_info *info, void *user)
 {
     connect_session *session = user;
+    int failure_status = session->retry.failure_status;
+    int close_status = (int)exit_status_of_close(info, session->closing ? session->our_code : 0);
+    int status = failure_status >= 0 ? failure_status : close_status;
     (void)client;
-    session->over = true;
+    tell_close(session, info);
     naru_timer_stop(session->finish);
-    if (session->open) {
-        connect_report_close(session, info);
-    }
+    connect_pings_stop(session);
+    connect_replay_stop(session);
     session->open = false;
-    connect_input_stop(session);
-    connect_decide(session, (int)exit_status_of_close(info, session->closing ? session->our_code : 0));
-    leave_when_done(session);
+    session->paused = false;
+    naru_buf_deinit(&session->message);
+    if (connect_retry_start(session, status, info->code)) {
+        return;
+    }
+    connect_decide(session, status);
+    connect_leave(session);
+}
+
+static bool on_redirect(naru_client *client, const naru_client_hop *hop, void *user)
+{
+    (void)client;
+    connect_report_redirect(user, hop);
+    return true;
 }
 
 const naru_client_handler connect_handler = {
     .on_open = on_open,
-    .on_message = on_message,
+    .on_message = connect_receive_message,
+    .on_part = connect_receive_part,
     .on_ping = on_ping,
     .on_pong = on_pong,
     .on_drain = on_drain,
     .on_error = on_error,
     .on_close = on_close,
+    .on_redirect = on_redirect,
 };

@@ -7,7 +7,9 @@
 
 #include "connect_session.h"
 #include "encoding.h"
+#include "pretty.h"
 #include "say.h"
+#include "stamp.h"
 
 static const char who[] = "naru connect";
 
@@ -23,13 +25,28 @@ static naru_status colour(const connect_session *session, naru_buf *out, const c
     return session->colours ? append(out, code) : NARU_OK;
 }
 
+static naru_status append_stamp(const connect_session *session, naru_buf *out)
+{
+    char time[STAMP_BYTES];
+    if (!session->settings->timestamps) {
+        return NARU_OK;
+    }
+    stamp_now(time);
+    naru_status status = append(out, time);
+    return status == NARU_OK ? append(out, " ") : status;
+}
+
 /* ---- to a program
  * ---------------------------------------------------------------------------------------------- */
 
-static naru_status append_record(naru_buf *out, const connect_settings *settings, naru_ws_kind kind, naru_span data)
+static naru_status append_record(const connect_session *session, naru_buf *out, naru_ws_kind kind, naru_span data)
 {
+    const connect_settings *settings = session->settings;
     connect_form form = kind == NARU_WS_BINARY ? connect_form_of(settings) : FORM_PLAIN;
-    naru_status status = encoding_write(out, form, data);
+    naru_status status = append_stamp(session, out);
+    if (status == NARU_OK) {
+        status = encoding_write(out, form, data);
+    }
     return status == NARU_OK && !settings->raw ? append(out, "\n") : status;
 }
 
@@ -56,7 +73,10 @@ static naru_status append_binary(const connect_session *session, naru_buf *out, 
 
 static naru_status append_screen(const connect_session *session, naru_buf *out, naru_ws_kind kind, naru_span data)
 {
-    naru_status status = colour(session, out, "\033[36m");
+    naru_status status = append_stamp(session, out);
+    if (status == NARU_OK) {
+        status = colour(session, out, "\033[36m");
+    }
     if (status == NARU_OK && session->person) {
         status = append(out, "< ");
     }
@@ -84,23 +104,38 @@ static naru_status show_in_editor(connect_session *session, naru_ws_kind kind, n
     return status;
 }
 
-void connect_show_message(connect_session *session, naru_ws_kind kind, naru_span data)
+static void show_plain(connect_session *session, naru_ws_kind kind, naru_span data)
 {
     naru_status status;
     bool exact = !session->terminal || session->settings->raw;
-    if (session->out.error != 0) {
-        return;
-    }
     if (session->editor && !exact) {
         status = show_in_editor(session, kind, data);
     } else {
         naru_buf *out = output_buf(&session->out);
-        status = exact ? append_record(out, session->settings, kind, data) : append_screen(session, out, kind, data);
+        status = exact ? append_record(session, out, kind, data) : append_screen(session, out, kind, data);
         output_flush(&session->out);
     }
     if (status != NARU_OK) {
         connect_fail(session, "a message cannot be shown: %s", naru_status_text(status));
     }
+}
+
+void connect_show_message(connect_session *session, naru_ws_kind kind, naru_span data)
+{
+    naru_buf laid;
+    if (session->out.error != 0) {
+        return;
+    }
+    if (session->settings->json) {
+        connect_json_message(session, kind, data);
+        return;
+    }
+    naru_buf_init(&laid, NULL);
+    if (session->settings->pretty && kind == NARU_WS_TEXT && pretty_write(&laid, data)) {
+        data = naru_buf_span(&laid);
+    }
+    show_plain(session, kind, data);
+    naru_buf_deinit(&laid);
 }
 
 static void notice_in_editor(connect_session *session, const char *text)
@@ -117,13 +152,19 @@ static void notice_in_editor(connect_session *session, const char *text)
 
 void connect_notice(connect_session *session, const char *format, ...)
 {
-    char text[1024];
+    char text[1024] = "";
+    size_t used = 0;
     if (session->settings->quiet) {
         return;
     }
+    if (session->settings->timestamps) {
+        stamp_now(text);
+        text[STAMP_BYTES - 1] = ' ';
+        used = STAMP_BYTES;
+    }
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    vsnprintf(text + used, sizeof text - used, format, arguments);
     va_end(arguments);
     if (session->editor) {
         notice_in_editor(session, text);

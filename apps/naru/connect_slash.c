@@ -28,7 +28,7 @@ static void slash_quit(connect_session *session, naru_span rest)
 
 static void slash_ping(connect_session *session, naru_span rest)
 {
-    if (naru_client_ping(session->client, rest) != NARU_OK) {
+    if (connect_ping(session, rest) != NARU_OK) {
         connect_notice(session, "no ping: its data may have 125 bytes at most, and the connection must be open");
     }
 }

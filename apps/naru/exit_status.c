@@ -12,12 +12,12 @@ static const struct {
     {EXIT_CLEAN, "closed cleanly: code 1000, 1001 or none, or the code that naru itself closed with"},
     {EXIT_OWN, "naru itself failed: input that cannot be sent, output that cannot be written, memory"},
     {EXIT_USAGE, "the command line or the URL is wrong"},
-    {EXIT_CONNECT, "no connection: the name was not found, or no address answered"},
+    {EXIT_CONNECT, "no connection: the name was not found, no address answered, or the proxy did not connect"},
     {EXIT_TLS, "TLS failed: the certificate, the name in it, or the protocol"},
     {EXIT_REFUSED, "the server refused the handshake; its HTTP status is shown"},
     {EXIT_LOST, "the connection was lost without a Close (code 1006)"},
     {EXIT_CLOSED, "the peer closed with another code, which is shown"},
-    {EXIT_TIMEOUT, "time ran out: for connecting, for a pong, or for the answers that --count wants"},
+    {EXIT_TIMEOUT, "time ran out: for connecting, for a pong, or for the answers that --count or --once wants"},
     {EXIT_PROTOCOL, "the peer broke the protocol, or sent more than --max-message"},
 };
 
@@ -36,6 +36,7 @@ static exit_status of_handshake(const naru_client_failure *failure)
         return EXIT_USAGE;
     case NARU_PHASE_NAME:
     case NARU_PHASE_CONNECT:
+    case NARU_PHASE_PROXY:
         return EXIT_CONNECT;
     case NARU_PHASE_TLS:
         return EXIT_TLS;
@@ -43,7 +44,8 @@ static exit_status of_handshake(const naru_client_failure *failure)
     case NARU_PHASE_OPEN:
         break;
     }
-    return failure->status == NARU_ERR_REFUSED ? EXIT_REFUSED : EXIT_PROTOCOL;
+    /* One redirect too many, or one to nowhere, is a refusal too. */
+    return failure->status == NARU_ERR_REFUSED || failure->http_status >= 300 ? EXIT_REFUSED : EXIT_PROTOCOL;
 }
 
 exit_status exit_status_of_failure(const naru_client_failure *failure)

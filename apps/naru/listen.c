@@ -8,6 +8,7 @@
 
 #include "exit_status.h"
 #include "say.h"
+#include "tls_self.h"
 
 enum {
     QUEUE_HIGH_BYTES = 512 * 1024,
@@ -45,6 +46,7 @@ void listen_fill(const listen_settings *settings, naru_server_options *options)
 {
     memset(options, 0, sizeof *options);
     fill_origins(&settings->origins, options);
+    options->connections_max = (uint32_t)settings->connections_max;
     naru_conn_options *conn = &options->conn;
     conn->ws.message_bytes_max = settings->message_bytes_max;
     conn->ws.fragments_max = (uint32_t)settings->fragments_max;
@@ -56,9 +58,23 @@ void listen_fill(const listen_settings *settings, naru_server_options *options)
     conn->queue_bytes_max = settings->message_bytes_max + 2 * QUEUE_HIGH_BYTES;
 }
 
+static int make_own_tls(const cli_command *command, naru_tls **tls_out)
+{
+    char reason[256] = "";
+    if (!tls_self_new(tls_out, reason, sizeof reason)) {
+        fprintf(stderr, "naru %s: %s\n", command->name, reason);
+        return EXIT_OWN;
+    }
+    return OPTIONS_RUN;
+}
+
 int listen_tls(const cli_command *command, const listen_settings *settings, naru_tls **tls_out)
 {
     *tls_out = NULL;
+    if (settings->tls_self) {
+        return settings->tls_certificate ? options_complain(command, "--tls-self and --tls-cert exclude each other")
+                                         : make_own_tls(command, tls_out);
+    }
     if (!settings->tls_certificate) {
         return settings->tls_key ? options_complain(command, "--tls-key goes with --tls-cert") : OPTIONS_RUN;
     }

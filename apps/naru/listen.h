@@ -15,6 +15,8 @@ typedef struct listen_settings {
     bool verbose;
     uint64_t message_bytes_max;
     uint64_t fragments_max;
+    uint64_t connections_max; /* 0: the library's default */
+    bool tls_self;
 } listen_settings;
 
 enum { BOUND_BYTES = 128 };

@@ -12,7 +12,7 @@
 #include "exit_status.h"
 #include "nearest.h"
 
-static const cli_command *const commands[] = {&connect_command, &serve_command, &echo_command};
+static const cli_command *const commands[] = {&connect_command, &serve_command, &echo_command, &probe_command};
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

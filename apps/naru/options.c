@@ -3,6 +3,7 @@
  * Not for: the help's layout (options_help.c). Source: POSIX Utility Syntax Guidelines, GNU long options. */
 #include "options.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,6 +73,7 @@ static bool read_digits(const char **text, uint64_t *number_out)
 {
     uint64_t number = 0;
     const char *at = *text;
+    assert(at);
     for (; *at >= '0' && *at <= '9'; at++) {
         uint64_t digit = (uint64_t)(*at - '0');
         if (number > (UINT64_MAX - digit) / 10) {
@@ -122,6 +124,7 @@ static bool read_number(const option *row, const char *text, uint64_t *number_ou
     case OPTION_BYTES:
         return read_bytes(text, number_out);
     case OPTION_SECONDS:
+    case OPTION_FACTOR:
         return read_seconds(text, number_out);
     default:
         return read_digits(&text, number_out) && *text == '\0';
@@ -134,6 +137,10 @@ static int complain_range(const option_parser *parser, const option *row, const 
     unsigned long long max = row->max;
     if (row->kind == OPTION_SECONDS) {
         return options_complain(parser->command, "--%s wants seconds from %g to %g, not '%s'", row->name,
+                                (double)min / 1000, (double)max / 1000, text);
+    }
+    if (row->kind == OPTION_FACTOR) {
+        return options_complain(parser->command, "--%s wants a number from %g to %g, not '%s'", row->name,
                                 (double)min / 1000, (double)max / 1000, text);
     }
     return options_complain(parser->command, "--%s wants a number from %llu to %llu, not '%s'", row->name, min, max,
@@ -167,10 +174,11 @@ static int store(const option_parser *parser, const option *row, const char *tex
     case OPTION_NUMBER:
     case OPTION_BYTES:
     case OPTION_SECONDS:
+    case OPTION_FACTOR:
         if (!read_number(row, text, &number) || number < row->min || number > row->max) {
             return complain_range(parser, row, text);
         }
-        if (row->kind == OPTION_SECONDS) {
+        if (row->kind == OPTION_SECONDS || row->kind == OPTION_FACTOR) {
             *(uint32_t *)slot = (uint32_t)number;
         } else {
             *(uint64_t *)slot = number;

@@ -25,7 +25,8 @@ typedef enum option_kind {
     OPTION_LIST,      /* option_list */
     OPTION_NUMBER,    /* uint64_t, decimal */
     OPTION_BYTES,     /* uint64_t, decimal with an optional K, M or G (of 1024) */
-    OPTION_SECONDS    /* uint32_t milliseconds, from seconds with an optional fraction */
+    OPTION_SECONDS,   /* uint32_t milliseconds, from seconds with an optional fraction */
+    OPTION_FACTOR     /* uint32_t thousandths, from a number with an optional fraction */
 } option_kind;
 
 /* One line of a table.

@@ -11,7 +11,7 @@ typedef struct answers {
     uint8_t head[14];
     unsigned head_bytes;
     bool in_payload;
-    uint64_t left; /* bytes of this payload that are still to come */
+    uint64_t left;    /* bytes of this payload that are still to come */
     size_t raw_bytes; /* a floor's answers have no heads: so many bytes each; 0: frames */
     uint64_t payload_bytes;
     answers_check *check; /* NULL: counted only */

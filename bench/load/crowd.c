@@ -24,8 +24,8 @@ static void set_up_answers(crowd *c)
         c->members[i].answers.raw_bytes = set->raw ? raw : 0;
     }
     if (!set->raw) {
-        c->members[0].answers.check = answers_check_new(&c->script, &c->deflate, set->socketio ? "430[\"" : "",
-                                                        set->socketio ? "\"]" : "");
+        c->members[0].answers.check =
+            answers_check_new(&c->script, &c->deflate, set->socketio ? "430[\"" : "", set->socketio ? "\"]" : "");
     }
 }
 
@@ -61,8 +61,7 @@ uint64_t crowd_receive(crowd *c, member *m)
         if (got < 0) {
             return whole;
         }
-        whole += skip > 0 ? answers_skip(&m->answers, (size_t)got)
-                          : answers_feed(&m->answers, c->block, (size_t)got);
+        whole += skip > 0 ? answers_skip(&m->answers, (size_t)got) : answers_feed(&m->answers, c->block, (size_t)got);
         if (!wire_may_have_more(&m->wire, got, asked)) {
             return whole;
         }

@@ -2,6 +2,8 @@
 #ifndef NARU_BENCH_CROWD_H
 #define NARU_BENCH_CROWD_H
 
+#include <sys/epoll.h>
+
 #include "answers.h"
 
 typedef struct member {

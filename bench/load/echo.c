@@ -15,6 +15,8 @@
 #include "histogram.h"
 #include "process.h"
 
+enum { ISSUES_MAX = 256 };
+
 typedef struct echo_run {
     crowd crowd;
     histogram latencies;
@@ -60,9 +62,10 @@ static uint64_t message_of(const echo_run *run, const member *m, uint64_t nth)
     return nth * run->crowd.count + (uint64_t)(m - run->crowd.members);
 }
 
+/* Not more in one turn: answers must be read, too, when the server or this program has fallen behind. */
 static void issue_due(echo_run *run, uint64_t now)
 {
-    while (due_ns(run, run->issued) <= now) {
+    for (int i = 0; i < ISSUES_MAX && due_ns(run, run->issued) <= now; i++) {
         member *m = &run->crowd.members[run->issued % run->crowd.count];
         m->asked++;
         m->place.owed++;

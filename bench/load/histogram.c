@@ -5,8 +5,8 @@
 
 void histogram_add(histogram *h, uint64_t ns, uint64_t count)
 {
-    unsigned log = ns < 16 ? 4 : 63 - (unsigned)__builtin_clzll(ns);
-    unsigned bucket = log * 16 + (unsigned)((ns >> (log - 4)) & 15);
+    unsigned log = ns < HISTOGRAM_FINE ? 6 : 63 - (unsigned)__builtin_clzll(ns);
+    unsigned bucket = log * HISTOGRAM_FINE + (unsigned)((ns >> (log - 6)) & (HISTOGRAM_FINE - 1));
     h->buckets[bucket] += count;
     h->count += count;
     h->max_ns = ns > h->max_ns ? ns : h->max_ns;
@@ -19,7 +19,7 @@ double histogram_us(const histogram *h, double part)
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
         seen += h->buckets[i];
         if (seen > wanted) {
-            return (double)((uint64_t)(16 + i % 16) << (i / 16 - 4)) / 1000;
+            return (double)((uint64_t)(HISTOGRAM_FINE + i % HISTOGRAM_FINE) << (i / HISTOGRAM_FINE - 6)) / 1000;
         }
     }
     return (double)h->max_ns / 1000;

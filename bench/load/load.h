@@ -12,7 +12,7 @@ typedef enum load_content {
     LOAD_BINARY,
     LOAD_ASCII,  /* text of letters */
     LOAD_KOREAN, /* text whose every character has three bytes */
-    LOAD_JSON    /* text of 64 different JSON-like messages */
+    LOAD_JSON    /* text of JSON-like messages, all different for 64 KiB and more */
 } load_content;
 
 typedef struct load_settings {

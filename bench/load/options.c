@@ -119,6 +119,9 @@ static void check(const load_settings *set)
     if (set->raw && (set->deflate || set->socketio)) {
         usage("a floor knows neither compression nor Socket.IO");
     }
+    if (set->deflate && set->size == 0) {
+        usage("nothing to compress: --size 0");
+    }
     if (set->rate > 0 && set->messages > 0) {
         usage("--rate or --messages");
     }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <time.h>
 
 #include "crowd.h"
 #include "histogram.h"
@@ -45,8 +46,7 @@ static void deliver(publish_run *run, member *m, uint64_t count)
 
 static void renew(publish_run *run)
 {
-    while (run->complete < run->published &&
-           run->reached[run->complete % run->crowd.set->depth] == run->crowd.count) {
+    while (run->complete < run->published && run->reached[run->complete % run->crowd.set->depth] == run->crowd.count) {
         uint64_t slot = run->complete++ % run->crowd.set->depth;
         if (run->counting) {
             histogram_add(&run->latencies, process_now_ns() - run->sent_ns[slot], 1);
@@ -86,6 +86,13 @@ static void subscribe_all(crowd *c)
         }
     }
     c->members[0].answers.check = check;
+}
+
+/* A floor answers nothing when somebody connects, and whoever is not accepted yet misses the first publish. */
+static void wait_for_accepts(void)
+{
+    struct timespec pause = {.tv_nsec = 500000000};
+    nanosleep(&pause, NULL);
 }
 
 static uint64_t payload_bytes(const crowd *c)
@@ -133,7 +140,9 @@ int load_publish(const load_settings *set)
     if (!run.reached || !run.sent_ns) {
         load_die("memory");
     }
-    if (!set->raw) {
+    if (set->raw) {
+        wait_for_accepts();
+    } else {
         subscribe_all(&run.crowd);
     }
     for (unsigned i = 0; i < set->depth; i++) {

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { TEXTS = 64, HEAD_BYTES_MAX = 14, ROW_BYTES_MAX = 1 << 20, SYNC_TAIL_BYTES = 4 };
+enum { TEXTS = 64, TEXTS_BYTES_MIN = 64 << 10, HEAD_BYTES_MAX = 14, ROW_BYTES_MAX = 1 << 20, SYNC_TAIL_BYTES = 4 };
 
 static void *memory(size_t size)
 {
@@ -50,8 +50,9 @@ static void fill_json(char *text, size_t size)
         char part[160];
         uint32_t a = draw();
         uint32_t b = draw();
-        int written = snprintf(part, sizeof part, "{\"id\":%u,\"user\":\"user-%u\",\"at\":17%08u,\"kind\":\"%s\",\"text\":\"",
-                               a % 1000000, b % 5000, a % 100000000, words[b % 24]);
+        int written =
+            snprintf(part, sizeof part, "{\"id\":%u,\"user\":\"user-%u\",\"at\":17%08u,\"kind\":\"%s\",\"text\":\"",
+                     a % 1000000, b % 5000, a % 100000000, words[b % 24]);
         size_t used = (size_t)written;
         while (used < 140) {
             written = snprintf(part + used, sizeof part - used, "%s ", words[draw() % 24]);
@@ -168,10 +169,20 @@ static size_t row_length(const load_settings *set)
     return batches * set->depth;
 }
 
+/* Different ones for more than a window of deflate, or compression would only find what it has seen before. */
+static size_t texts_wanted(const load_settings *set)
+{
+    if (set->content != LOAD_JSON || set->size == 0) {
+        return 1;
+    }
+    size_t to_fill = TEXTS_BYTES_MIN / set->size + 1;
+    return to_fill > TEXTS ? to_fill : TEXTS;
+}
+
 static void make_texts(script *s, const load_settings *set)
 {
     s->text_bytes = set->size;
-    s->texts_count = set->content == LOAD_JSON ? TEXTS : 1;
+    s->texts_count = texts_wanted(set);
     s->texts = memory(s->texts_count * sizeof *s->texts);
     for (size_t i = 0; i < s->texts_count; i++) {
         s->texts[i] = memory(set->size);
@@ -183,7 +194,7 @@ script script_make(const load_settings *set, const wire_deflate *deflate)
 {
     script s = {0};
     make_texts(&s, set);
-    size_t row = set->content == LOAD_JSON ? 2 * TEXTS : row_length(set);
+    size_t row = set->content == LOAD_JSON ? 2 * s.texts_count : row_length(set);
     uint8_t first = set->content == LOAD_BINARY ? 0x82 : 0x81;
     s.bytes = memory(row * (set->size + set->size / 50 + 128));
     s.starts = memory((row + 1) * sizeof *s.starts);

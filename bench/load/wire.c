@@ -172,17 +172,26 @@ static void must_write(wire *w, const void *bytes, size_t size)
     }
 }
 
-/* Byte by byte: what comes after the head belongs to somebody else. */
+static ssize_t peek(wire *w, void *bytes, size_t size)
+{
+    return w->ssl ? SSL_peek(w->ssl, bytes, (int)size) : recv(w->fd, bytes, size, MSG_PEEK);
+}
+
+/* Only the head: what comes after it belongs to somebody else. */
 static void read_head(wire *w, char *text)
 {
-    size_t got = 0;
-    do {
-        if (got + 1 == HEAD_BYTES_MAX) {
-            load_refuse("handshake", "endless answer");
+    const char *end = NULL;
+    while (!end) {
+        ssize_t got = peek(w, text, HEAD_BYTES_MAX - 1);
+        if (got <= 0 || got == HEAD_BYTES_MAX - 1) {
+            load_refuse("handshake", got > 0 ? "endless answer" : "no answer");
         }
-        must_read(w, text + got++, 1);
-    } while (got < 4 || memcmp(text + got - 4, "\r\n\r\n", 4) != 0);
-    text[got] = 0;
+        text[got] = 0;
+        end = strstr(text, "\r\n\r\n");
+    }
+    size_t size = (size_t)(end - text) + 4;
+    must_read(w, text, size);
+    text[size] = 0;
     if (strncmp(text, "HTTP/1.1 101", 12) != 0) {
         text[strcspn(text, "\r\n")] = 0;
         load_refuse("handshake", text);

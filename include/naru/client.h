@@ -22,11 +22,12 @@ typedef enum naru_ready_state {
     NARU_CLOSED = 3
 } naru_ready_state;
 
-/* How far a connection came before it failed. */
+/* How far a connection came before it failed. With a proxy, name and connect are the proxy's. */
 typedef enum naru_client_phase {
     NARU_PHASE_URL = 0,
     NARU_PHASE_NAME,    /* resolving the host */
     NARU_PHASE_CONNECT, /* TCP */
+    NARU_PHASE_PROXY,   /* the proxy, asked to reach the server */
     NARU_PHASE_TLS,
     NARU_PHASE_HANDSHAKE, /* the HTTP exchange */
     NARU_PHASE_OPEN
@@ -35,7 +36,8 @@ typedef enum naru_client_phase {
 /* Why it failed, for people and for programs.
  * shapes    system_error: errno of the last attempt, 0 none. text: one sentence with the detail (the address, the
  *           certificate's fault, the rule that was broken). http_status, head, body: of an answer other than 101;
- *           body is its first 4 KiB at most; head NULL when none came.
+ *           body is its first 4 KiB at most; head NULL when none came. proxy: name, address and answer are the proxy's
+ *           and not the server's. redirects: how many had been followed; naru_client_url tells where it was then.
  * lifetime  until the callback returns. */
 typedef struct naru_client_failure {
     naru_client_phase phase;
@@ -46,7 +48,22 @@ typedef struct naru_client_failure {
     const naru_http_head *head;
     naru_span body;
     naru_fault fault;
+    bool proxy;
+    uint32_t redirects;
 } naru_client_failure;
+
+/* A redirect that is about to be followed.
+ * shapes    http_status: 301, 302, 303, 307 or 308. from, to: URLs, ws or wss; to has no user name and no password.
+ *           number: 1 for the first. drops_credentials: to is another origin, so that authorization and cookies, the
+ *           URL's and the options', are not sent there, nor to any URL behind it.
+ * lifetime  until the callback returns. */
+typedef struct naru_client_hop {
+    int http_status;
+    uint32_t number;
+    naru_span from;
+    naru_span to;
+    bool drops_credentials;
+} naru_client_hop;
 
 /* The events of the WHATWG interface, in its order: open, messages, then error only if it failed, then close,
  * exactly once. None runs inside a call on the client. The client may be freed in any of them. Any may be NULL. */
@@ -59,6 +76,9 @@ typedef struct naru_client_handler {
     void (*on_drain)(naru_client *client, void *user);
     void (*on_error)(naru_client *client, const naru_client_failure *failure, void *user);
     void (*on_close)(naru_client *client, const naru_close_info *info, void *user);
+    /* Before each redirect is followed, if redirects_max allows any. false: do not, which fails the connection
+     * (NARU_ERR_REFUSED). NULL: follow. */
+    bool (*on_redirect)(naru_client *client, const naru_client_hop *hop, void *user);
 } naru_client_handler;
 
 /* 0 and NULL mean the default that is named. Everything is copied or referenced before naru_client_open returns. */
@@ -73,16 +93,39 @@ typedef struct naru_client_options {
     const char *origin;            /* the Origin field; none */
     const char *address;           /* connect there instead of the URL's host: "unix:PATH" or "HOST:PORT" */
     naru_tls *tls;                 /* for wss; NULL: check against the system's authorities */
-    uint32_t handshake_timeout_ms; /* names, TCP, TLS and HTTP together; 30000; NARU_NEVER */
+    uint32_t handshake_timeout_ms; /* names, TCP, proxy, TLS, HTTP, redirects together; 30000; NARU_NEVER */
     bool allow_bad_ports;          /* do not refuse the ports that browsers refuse */
+
+    /* Credentials, for the URL's origin only (scheme, host and port). */
+    const char *user;               /* Basic authorization (RFC 7617), before what the URL has; without `:`; none */
+    const char *password;           /* of user; empty */
+    const naru_http_field *cookies; /* name and value of each, sent as one Cookie field in this order */
+    size_t cookies_count;
+
+    /* The way there. A unix socket is never reached through a proxy. */
+
+    /* http://[USER:PASSWORD@]HOST[:PORT], which is asked to CONNECT, for ws too (port 80); socks5:// or socks5h://
+     * (port 1080; the proxy resolves names in both). A scheme may be left out: http. Others, and TLS to the proxy
+     * (https://), are refused. "": none, whatever the environment says. */
+    const char *proxy;
+    /* Hosts reached without one, separated by commas or blanks: "example.com" with its subdomains (a leading dot
+     * changes nothing), addresses, CIDR blocks, each with `:PORT` or for any port; "*": all. */
+    const char *no_proxy;
+    /* Without proxy: what http_proxy (for ws), https_proxy or HTTPS_PROXY (for wss), else all_proxy or ALL_PROXY name;
+     * and, without no_proxy, no_proxy or NO_PROXY. Read during naru_client_open. */
+    bool proxy_environment;
+    uint32_t redirects_max; /* how many 301, 302, 303, 307 and 308 are followed; 0: none, each is a failure */
 } naru_client_options;
 
 /* new WebSocket(url, protocols): checks its arguments, then connects in the background.
  *
  * shapes    url: ws, wss, http or https; no fragment. A user name and password in it become Basic authorization.
+ *           ws+unix:SOCKET:/PATH?QUERY is ws://localhost/PATH?QUERY over the unix socket SOCKET, an absolute path; a
+ *           colon in it is written %3A.
  *           options NULL: the defaults. handler is copied.
  * errors    NARU_ERR_ARGUMENT, where the interface throws SyntaxError: bad URL, other scheme, a fragment, a protocol
- *           that is no token or is there twice (without case); reason_out (may be NULL) says which, static.
+ *           that is no token or is there twice (without case), an option that cannot be sent, a proxy that is none;
+ *           reason_out (may be NULL) says which, static.
  *           NARU_ERR_MEMORY. A refused port or anything later is no error of this call but an on_error and
  *           on_close. */
 NARU_API NARU_MUST_USE naru_status naru_client_open(naru_loop *loop, const char *url,

@@ -81,12 +81,21 @@ NARU_API void naru_conn_resume(naru_conn *conn);
 
 NARU_API naru_ws_state naru_conn_state(const naru_conn *conn);
 NARU_API uint64_t naru_conn_queued_bytes(const naru_conn *conn); /* framed, not yet given to the kernel */
-NARU_API naru_span naru_conn_protocol(const naru_conn *conn);    /* the subprotocol agreed on, or empty */
-NARU_API bool naru_conn_compressed(const naru_conn *conn);       /* was permessage-deflate agreed on? */
+/* What one connection has counted. Messages are counted for the whole server (naru_server_counters): a number more for
+ * each of many idle connections is memory. */
+typedef struct naru_conn_counts {
+    uint64_t bytes_out;    /* given to the kernel (with TLS: to it), the handshake's answer included */
+    uint64_t queued_bytes; /* not yet */
+    uint64_t dropped;      /* messages, by NARU_QUEUE_DROP_OLDEST */
+} naru_conn_counts;
+NARU_API void naru_conn_counters(const naru_conn *conn, naru_conn_counts *counts_out);
+NARU_API naru_span naru_conn_protocol(const naru_conn *conn); /* the subprotocol agreed on, or empty */
+NARU_API bool naru_conn_compressed(const naru_conn *conn);    /* was permessage-deflate agreed on? */
 NARU_API naru_loop *naru_conn_loop(const naru_conn *conn);
 NARU_API void naru_conn_set_user(naru_conn *conn, void *user);
 NARU_API void *naru_conn_user(const naru_conn *conn);
-/* The peer's address as text: "127.0.0.1:5000", "[::1]:5000", "unix:"; written with its NUL into out. */
+/* The peer's address as text: "127.0.0.1:5000", "[::1]:5000", "unix:"; written with its NUL into out. Of a server's
+ * connection that a trusted proxy forwards: whom the proxy names, with port 0 where it names none. */
 NARU_API void naru_conn_peer(const naru_conn *conn, char *out, size_t out_bytes);
 
 #ifdef __cplusplus

@@ -23,6 +23,12 @@ typedef enum naru_origin_policy {
     NARU_ORIGIN_ANY
 } naru_origin_policy;
 
+/* What happens to a connection whose messages come faster than they may. */
+typedef enum naru_rate_policy {
+    NARU_RATE_PAUSE = 0, /* it is not read until it has waited long enough (TCP pushes back) */
+    NARU_RATE_CLOSE      /* it is closed with 1008 */
+} naru_rate_policy;
+
 /* 0 and NULL mean the default that is named. */
 typedef struct naru_server_options {
     naru_conn_options conn;
@@ -36,6 +42,23 @@ typedef struct naru_server_options {
     uint32_t idle_timeout_ms; /* a kept-alive HTTP connection between two requests; 30000 */
     uint32_t connections_max; /* all kinds; 10000; more wait in the kernel's queue */
     const char *server_name;  /* the Server field; NULL: none is sent */
+
+    /* Proxies whose word counts: "192.0.2.7", "10.0.0.0/8", "2001:db8::/32", "unix"; at most 1024; copied. From them,
+     * X-Forwarded-For names the peer (its last hop that is no trusted proxy itself) and X-Forwarded-Proto says whether
+     * it came by TLS; from others both are ignored. */
+    const char *const *trusted_proxies;
+    size_t trusted_proxies_count;
+
+    /* What one address may do: of IPv6 one /64, behind a trusted proxy the client's. Trusted proxies and Unix sockets
+     * are not limited by their own, nor is loopback. A proxy that trusted_proxies does not name is one address like any
+     * other. UINT32_MAX: no limit. */
+    uint32_t address_connections_max;       /* 256; passed: 429 with Retry-After; twice as many: closed unheard */
+    uint32_t address_handshakes_per_second; /* of WebSockets; 50, twice as many at once; passed: 429 with Retry-After */
+    bool address_limits_loopback;           /* loopback too: where something on this machine forwards for others */
+    /* What one WebSocket may send in a second, and at once after a rest; 0: no limit. */
+    uint32_t messages_per_second;
+    uint64_t message_bytes_per_second; /* payload, inflated */
+    naru_rate_policy rate_policy;
 } naru_server_options;
 
 /* options NULL: the defaults. errors NARU_ERR_ARGUMENT: an option out of range. NARU_ERR_MEMORY. */
@@ -49,18 +72,34 @@ typedef struct naru_listen_options {
     naru_tls *tls;   /* NULL: plain. A reference is taken */
     bool reuse_port; /* SO_REUSEPORT: several loops, one port */
     int backlog;     /* 0: 4096 */
+    /* Each connection begins with a PROXY header, version 1 or 2 (before TLS), and its peer is whom that names; without
+     * a header, or with a bad one, it is closed. With trusted_proxies only those may connect; without, whoever can
+     * reach the address can claim to be anybody. */
+    bool proxy_protocol;
 } naru_listen_options;
 
 /* Accept connections at an address. A server may have several.
  *
  * shapes    address: "HOST:PORT" with a numeric IPv4, a bracketed IPv6 or "localhost", port 0 for any free one;
  *           ":PORT" for all addresses; "unix:PATH" (an existing socket file that nobody listens on is replaced;
- *           removed at the end). options NULL: plain. bound_out (may be NULL, 128 bytes): the address with the real
- *           port.
+ *           removed at the end); "fd:N" for a socket that listens already, which is taken over; "systemd:" for the
+ *           first one that systemd handed over and nobody has taken yet, "systemd:NAME" for the first of that
+ *           FileDescriptorName (backlog and reuse_port are then its own). options NULL: plain. bound_out (may be NULL,
+ *           128 bytes): the address with the real port.
  * errors    NARU_ERR_ARGUMENT: not an address. NARU_ERR_STATE: it is stopping. NARU_ERR_SYSTEM: the log says why.
  *           NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_server_listen(naru_server *server, const char *address,
                                                       const naru_listen_options *options, char *bound_out);
+
+/* Take over a connected socket that somebody else has accepted, and perhaps read from.
+ *
+ * shapes    fd: a stream socket; it becomes non-blocking and close-on-exec. bytes: what was read from it, from its
+ *           first byte on, at most 64 KiB, copied; empty with TLS. options NULL: plain; of them tls counts alone.
+ * errors    NARU_ERR_ARGUMENT: not a connected stream socket, or too many bytes. NARU_ERR_STATE: it is stopping, or has
+ *           connections_max. NARU_ERR_TOO_BIG: too many of this address. NARU_ERR_SYSTEM, NARU_ERR_MEMORY. On any of
+ *           them fd is still the caller's. */
+NARU_API NARU_MUST_USE naru_status naru_server_adopt(naru_server *server, int fd, naru_span bytes,
+                                                     const naru_listen_options *options);
 
 /* ---- requests ----------------------------------------------------------------------------------------------- */
 
@@ -74,8 +113,14 @@ NARU_API naru_span naru_request_path(const naru_request *request); /* decoded, w
 compare */
 NARU_API naru_span naru_request_body(const naru_request *request); /* complete; empty for an upgrade */
 NARU_API bool naru_request_is_upgrade(const naru_request *request);
-NARU_API bool naru_request_is_tls(const naru_request *request);
+NARU_API bool naru_request_is_tls(const naru_request *request); /* or a trusted proxy says that it was asked so */
 NARU_API void naru_request_peer(const naru_request *request, char *out, size_t out_bytes); /* as naru_conn_peer */
+/* The subject of the client's certificate (naru_tls_server_options.client_ca_file), verified, as RFC 4514 writes it:
+ * "CN=ann,O=Example"; cut to fit, with its NUL. false: it has shown none; out is empty. */
+NARU_API bool naru_request_client_subject(const naru_request *request, char *out, size_t out_bytes);
+/* What a parameter of the route's path stands for: one decoded segment, never empty; "*": what the star stands for.
+ * lifetime  of the request. errors false: the route has no such parameter, value_out is unchanged. */
+NARU_API bool naru_request_param(const naru_request *request, const char *name, naru_span *value_out);
 /* The index-th subprotocol that was asked for. false: there are not so many. */
 NARU_API bool naru_request_protocol(const naru_request *request, size_t index, naru_span *protocol_out);
 /* Be told if the request goes away before it is answered (the peer left, time is up). The handle is gone after it. A
@@ -110,12 +155,18 @@ typedef struct naru_ws_route {
     void (*on_request)(naru_request *request, void *user);
     const char *const *protocols;
     naru_conn_handler handler;
+    /* Only for requests that ask for one of `protocols`; for others the route is as if it were not there, and if no
+     * other matches they get 400. Several such routes may share a path: the first that was added and fits. */
+    bool protocols_required;
 } naru_ws_route;
 
-/* shapes    path: exact ("/chat"), or a prefix when it ends in `/` followed by `*` ("/app/" and a star), or "*" for
- * any. The
- *           longest match wins, exact before prefix. route is copied. Later routes of the same path replace earlier
- *           ones.
+/* shapes    path: segments behind slashes, each of them literal or a parameter ("/rooms/{id}": any one segment that is
+ *           not empty; a name is letters, digits and `_`); a prefix when it ends in `/` followed by `*` ("/app/" and a
+ *           star: "/app/" and all below); or "*" for any. At most 64 segments. route is copied.
+ * order     Whatever the order in which they were added: segment by segment from the left, a literal comes before a
+ *           parameter, and both before a star; so the longest match wins, exact before prefix. Of the same path, routes
+ *           with protocols_required in the order they were added, then the one without. A later route replaces an
+ *           earlier one of the same path, parameters by whatever name, and the same required protocols.
  * errors    NARU_ERR_ARGUMENT, NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_server_route_ws(naru_server *server, const char *path,
                                                         const naru_ws_route *route, void *user);
@@ -124,7 +175,8 @@ NARU_API NARU_MUST_USE naru_status naru_server_route_http(naru_server *server, c
                                                           void (*on_request)(naru_request *request, void *user),
                                                           void *user);
 /* Serve the files below directory for GET and HEAD: index.html for a folder, no dot files, nothing outside of it
- * (also not through symbolic links). path is a prefix route. errors NARU_ERR_SYSTEM: no such folder, logged. */
+ * (also not through symbolic links). path is a prefix route without
+ * parameters. errors NARU_ERR_SYSTEM: no such folder, logged. */
 NARU_API NARU_MUST_USE naru_status naru_server_route_files(naru_server *server, const char *path,
                                                            const char *directory);
 /* Serve one thing from memory for GET and HEAD, with ranges and an ETag made of its bytes. body is borrowed for the
@@ -139,6 +191,23 @@ NARU_API NARU_MUST_USE naru_status naru_server_route_memory(naru_server *server,
  * server. A plain request that the application has in hand may still be answered until then. Again: a shorter deadline
  * takes over, and so does an on_stopped that is not NULL. */
 NARU_API void naru_server_stop(naru_server *server, uint32_t deadline_ms, void (*on_stopped)(void *user), void *user);
+
+/* What a server has counted since it was made, but for `connections` and `websockets`, which are those of now. */
+typedef struct naru_server_counts {
+    uint64_t connections, websockets;
+    uint64_t accepted;                      /* connections, adopted ones included */
+    uint64_t requests;                      /* heads that came whole */
+    uint64_t websockets_opened;             /* upgrades that were accepted */
+    uint64_t refused;                       /* requests that the library itself answered with 4xx or 5xx */
+    uint64_t limited;                       /* what an address's limits kept out: 429, and connections closed unheard */
+    uint64_t throttled;                     /* times that a connection's messages came too fast */
+    uint64_t messages_in, message_bytes_in; /* payload, inflated */
+    uint64_t messages_out, message_bytes_out;
+    uint64_t pings_in, pongs_in;
+    uint64_t dropped; /* messages, by NARU_QUEUE_DROP_OLDEST, of connections that are gone */
+} naru_server_counts;
+/* Thread: the loop's; numbers of several servers may be added up. */
+NARU_API void naru_server_counters(const naru_server *server, naru_server_counts *counts_out);
 
 NARU_API size_t naru_server_connections(const naru_server *server); /* sockets, of all kinds */
 /* Call each(conn, user) for every open WebSocket; it may send to, close or abort any of them. */

@@ -11,13 +11,24 @@
 extern "C" {
 #endif
 
-/* Reference counted; immutable once made, so that threads may share it. */
+/* Reference counted. Threads may share it; all but naru_tls_reload leaves it as it was made. */
 typedef struct naru_tls naru_tls;
+
+/* A certificate and its key. */
+typedef struct naru_tls_identity {
+    const char *certificate_file; /* PEM, the leaf first, then its chain */
+    const char *key_file;         /* PEM; NULL: in certificate_file */
+} naru_tls_identity;
 
 typedef struct naru_tls_server_options {
     const char *certificate_file; /* PEM, the leaf first, then its chain */
     const char *key_file;         /* PEM; NULL: in certificate_file */
     const char *client_ca_file;   /* PEM; not NULL: clients must show a certificate that it signed */
+    bool client_optional;         /* with client_ca_file: they may also show none; a bad one still ends the handshake */
+    /* More of them: the first whose certificate is for the name that the client asks for (SNI), wildcards included;
+     * without such a name or such a certificate, the one above. At most 1024; copied. */
+    const naru_tls_identity *identities;
+    size_t identities_count;
 } naru_tls_server_options;
 
 typedef struct naru_tls_client_options {
@@ -26,13 +37,25 @@ typedef struct naru_tls_client_options {
     const char *key_file;         /* NULL: in certificate_file */
     const char *server_name;      /* for SNI and the check; NULL: the URL's host */
     bool insecure;                /* check nothing. Only for trying things out */
+    const char *pinned_key;       /* accept only this public key: the SHA-256 of its SubjectPublicKeyInfo (DER) in
+                                   * base64, or several, separated by `;`. Checked beside all else, and with insecure
+                                   * alone; NULL: any */
 } naru_tls_client_options;
 
-/* errors    NARU_ERR_TLS: a file cannot be read or does not fit; reason (may be NULL, else reason_bytes long) is
+/* errors    NARU_ERR_ARGUMENT: a pinned key is no SHA-256 in base64, or there are more than 16; reason is told too.
+ *           NARU_ERR_TLS: a file cannot be read or does not fit; reason (may be NULL, else reason_bytes long) is
  * told which
  *           and why. NARU_ERR_MEMORY. *tls_out is unchanged on failure. */
 NARU_API NARU_MUST_USE naru_status naru_tls_server_new(const naru_tls_server_options *options, naru_tls **tls_out,
                                                        char *reason, size_t reason_bytes);
+/* Read a server's files again, and use what they hold from the next handshake on; connections that are there stay as
+ * they are. If anything does not fit, all stays as it was. It also draws new keys for session tickets, so that sessions
+ * from before it begin with a whole handshake: reload now and then, where TLS 1.2 clients are to have forward secrecy.
+ *
+ * shapes    options NULL: the files that it was made from, by the same names.
+ * errors    as naru_tls_server_new. NARU_ERR_STATE: it is a client's. thread: any. */
+NARU_API NARU_MUST_USE naru_status naru_tls_reload(naru_tls *tls, const naru_tls_server_options *options, char *reason,
+                                                   size_t reason_bytes);
 NARU_API NARU_MUST_USE naru_status naru_tls_client_new(const naru_tls_client_options *options, naru_tls **tls_out,
                                                        char *reason, size_t reason_bytes);
 NARU_API naru_tls *naru_tls_ref(naru_tls *tls);

@@ -46,7 +46,7 @@ typedef struct naru_ws_deflate_options {
  * that field's default, named here. naru_ws_options_fill turns zeros into the defaults. */
 typedef struct naru_ws_options {
     uint64_t message_bytes_max;  /* of a message, after inflating; 1 MiB; passed: 1009 */
-    uint64_t frame_bytes_max;    /* of one frame's payload on the wire; message_bytes_max and 1/8; passed: 1009 */
+    uint64_t frame_bytes_max;    /* of one frame's payload on the wire; message_bytes_max + 1/8 + 1 KiB; passed: 1009 */
     uint32_t fragments_max;      /* frames in a message, empty ones too; 1024; passed: 1008 */
     uint32_t control_rate_max;   /* control frames received in a second; 100; passed: 1008; NARU_NEVER: off */
     uint32_t message_timeout_ms; /* from a message's first byte to its last; 60000; passed: 1008. Not in CHUNKS */
@@ -231,7 +231,9 @@ NARU_API bool naru_ws_close_code_valid(uint16_t code); /* may it stand in a Clos
  * Cheap. */
 NARU_API uint64_t naru_ws_deadline_ms(const naru_ws *ws);
 /* Let time pass: send a due ping, release idle memory, notice silence.
- * errors    NARU_OK. NARU_ERR_TIMEOUT: the session has failed; the fault says which time it was. NARU_ERR_ENTROPY. */
+ * errors    NARU_OK. NARU_ERR_TIMEOUT: the session has failed; the fault says which time it was. If it was closed or
+ *           failed before, its fault stays, and close_timeout_ms has passed since: end the transport.
+ *           NARU_ERR_ENTROPY. NARU_ERR_MEMORY: the session has failed. */
 NARU_API NARU_MUST_USE naru_status naru_ws_tick(naru_ws *ws, const naru_ws_turn *turn);
 
 NARU_API naru_ws_state naru_ws_get_state(const naru_ws *ws);

@@ -52,6 +52,7 @@ static bool grow(naru_buf *buf, size_t capacity)
     if (!fresh) {
         return false;
     }
+    assert(buf->data); /* something was taken from it */
     memcpy(fresh, buf->data + buf->begin, naru__buf_size(buf));
     naru__free(allocator, buf->data, buf->capacity);
     *buf = (naru_buf){buf->allocator, fresh, 0, naru__buf_size(buf), capacity};

@@ -15,6 +15,7 @@
 #ifndef NARU_BASE_UTF8_LOOKUP_H
 #define NARU_BASE_UTF8_LOOKUP_H
 
+#include <assert.h>
 #include "mask_word.h"
 
 #define INLINED static inline __attribute__((always_inline))
@@ -93,6 +94,7 @@ INLINED vec broken_after(const tables *t, vec before, vec bytes)
 /* Where the character begins that reaches up to or over `at`, all before which is good: at most 3 bytes before it. */
 INLINED size_t border(const uint8_t *text, size_t at)
 {
+    assert(text || at == 0);
     for (size_t back = 1; back <= 3 && back <= at; back++) {
         uint8_t byte = text[at - back];
         if (byte >= 0xc0) {

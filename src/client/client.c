@@ -17,8 +17,10 @@ void naru__client_opening_free(naru_client *client)
     const naru_allocator *allocator = naru_loop_allocator(client->loop);
     naru__loop_defer_cancel(client->loop, &opening->arm);
     naru__loop_timer_stop(client->loop, &opening->timer);
-    naru_tls_unref(opening->tls);
+    naru__route_deinit(&opening->route);
     naru_buf_deinit(&opening->request);
+    naru_buf_deinit(&opening->fields);
+    naru_buf_deinit(&opening->credentials);
     naru_buf_deinit(&opening->names);
     naru_buf_deinit(&opening->body);
     naru__free(allocator, opening->protocols, opening->protocols_count * sizeof(naru_span));

@@ -1,13 +1,15 @@
 /* The client's inside: one struct for its whole life, one more for as long as it is being opened.
  *
- *  open.c --request.c, url.c--> stream --handshake.c--> established.c: a naru_conn and the application's events
- *                                  \-- whatever fails --> fail.c: on_error, on_close
+ *  open.c --url.c, request.c--> route.c --[proxy_*.c]--[TLS]--> handshake.c --> established.c: a naru_conn
+ *                                  ^-------- redirect.c ------------/
+ *  whatever fails --> fail.c: on_error, on_close
  *
  * The application may free the client in any callback: `calling` counts the callbacks that are under way, and
  * the client goes when the outermost has returned and its connection is gone. */
 #ifndef NARU_CLIENT_CLIENT_H
 #define NARU_CLIENT_CLIENT_H
 
+#include "client/proxy.h"
 #include "conn/conn.h"
 #include "io/stream.h"
 #include <naru/client.h>
@@ -18,10 +20,30 @@ enum {
     NARU__CLIENT_TEXT_BYTES = 320       /* of a failure's sentence */
 };
 
+/* The way to the server: dial, then the proxy if there is one, then TLS if the URL says so. */
+typedef struct naru__route {
+    naru_buf address; /* instead of the URL's host */
+    bool has_address;
+    naru__proxies proxies;
+    naru_tls *given_tls; /* a reference; NULL: the default one is used */
+    naru_tls *tls;       /* a reference; NULL: plain */
+    uint16_t port;
+    char host[NARU__HOST_BYTES_MAX];     /* who is meant, by the address or the URL */
+    char tls_name[NARU__HOST_BYTES_MAX]; /* always the URL's */
+    naru__proxy proxy;
+    naru__socks5 socks5;
+    bool in_proxy; /* what happens is the proxy's doing */
+} naru__route;
+
 typedef struct naru__client_opening {
     naru_client *client;
-    naru_tls *tls; /* a reference; NULL: plain */
+    naru__route route;
     naru_buf request;
+    naru_buf fields;      /* of every request */
+    naru_buf credentials; /* of those to the first origin */
+    uint32_t redirects;
+    uint32_t redirects_max;
+    bool allow_bad_ports;
     naru_ws_offer offer;
     naru_buf names;       /* the protocols' texts */
     naru_span *protocols; /* into names; what the offer borrows */
@@ -30,7 +52,7 @@ typedef struct naru__client_opening {
     naru__loop_timer timer;
     uint32_t timeout_ms;
     unsigned interim;
-    bool refused; /* an answer other than 101 is in, its body is being read */
+    bool refused; /* an answer other than the one wanted is in, its body is being read */
     bool failed;
     naru_http_body framing;
     naru_buf body;
@@ -68,11 +90,47 @@ struct naru_client {
 NARU_MUST_USE naru_status naru__client_url_parse(naru_url *url, const char *text, const char *base,
                                                  const naru_allocator *allocator, const char **reason_out);
 
+/* The same for what naru_client_open is given, which may be ws+unix too: address is then told (unix_url.c). */
+NARU_MUST_USE naru_status naru__client_unix_url_parse(naru_url *url, const char *text, naru_buf *address,
+                                                      const naru_allocator *allocator, const char **reason_out);
+bool naru__client_is_unix_url(const char *text);
+
 /* ---- request.c ---------------------------------------------------------------------------------------------- */
 
-/* Write the whole request into opening->request. errors as naru_client_open. */
-NARU_MUST_USE naru_status naru__client_request_make(naru_client *client, const naru_client_options *options,
-                                                    const char **reason_out);
+/* Copy and check what every request is made of. errors as naru_client_open. */
+NARU_MUST_USE naru_status naru__client_request_prepare(naru_client *client, const naru_client_options *options,
+                                                       const char **reason_out);
+/* Write the whole request for the client's URL into opening->request. errors NARU_ERR_MEMORY. */
+NARU_MUST_USE naru_status naru__client_request_make(naru_client *client);
+
+/* ---- route.c ------------------------------------------------------------------------------------------------ */
+
+NARU_MUST_USE naru_status naru__route_init(naru__route *route, const naru_client_options *options,
+                                           const naru_allocator *allocator);
+void naru__route_deinit(naru__route *route);
+/* Set out for the client's URL. What fails later goes to naru__client_fail.
+ * errors    NARU_ERR_ARGUMENT: an address or a proxy that is none, *reason_out says which; NARU_ERR_MEMORY. */
+NARU_MUST_USE naru_status naru__client_set_out(naru_client *client, const char **reason_out);
+
+/* ---- answer.c, refusal.c ------------------------------------------------------------------------------------ */
+
+/* Read on to the end of a final head, past interim ones.
+ * errors    NARU_OK: client->head is it. NARU_MORE. Anything else: the client has failed. */
+NARU_MUST_USE naru_status naru__client_read_answer(naru_client *client, naru_input *in);
+/* A fresh head for the next answer. errors NARU_ERR_MEMORY: the client has failed. */
+NARU_MUST_USE naru_status naru__client_next_answer(naru_client *client);
+/* The peer's answer breaks a rule; fault says which. */
+void naru__client_fail_answer(naru_client *client, naru_status status, const naru_fault *fault);
+
+/* The answer says no: read the first of its body, then fail the client with it. */
+void naru__client_refusal_start(naru_client *client, naru_input *in);
+void naru__client_refusal_data(naru_client *client, naru_input *in);
+void naru__client_refused(naru_client *client); /* nothing more of the body comes */
+
+/* ---- redirect.c --------------------------------------------------------------------------------------------- */
+
+bool naru__client_is_redirect(const naru_client *client); /* one that is to be followed */
+void naru__client_redirect(naru_client *client);          /* the client may be gone after it */
 
 /* ---- trust.c ------------------------------------------------------------------------------------------------ */
 
@@ -83,6 +141,9 @@ NARU_MUST_USE naru_status naru__client_default_tls(naru_tls **tls_out, char *rea
 /* ---- handshake.c -------------------------------------------------------------------------------------------- */
 
 extern const naru__stream_handler naru__client_handshake;
+void naru__client_send_request(naru_client *client); /* its on_ready */
+/* The stream ended before an answer was whole: fail. */
+void naru__client_stream_ended(naru_client *client, naru_status why);
 
 /* ---- established.c ------------------------------------------------------------------------------------------ */
 

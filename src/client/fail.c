@@ -17,7 +17,7 @@ naru_client_phase naru__client_get_phase(const naru_client *client)
     case NARU__STREAM_READY:
     case NARU__STREAM_ENDED:
     default:
-        return NARU_PHASE_HANDSHAKE;
+        return client->opening && client->opening->route.in_proxy ? NARU_PHASE_PROXY : NARU_PHASE_HANDSHAKE;
     }
 }
 
@@ -34,6 +34,8 @@ void naru__client_fail(naru_client *client, const naru_client_failure *failure, 
     vsnprintf(opening->text, sizeof opening->text, format, arguments);
     va_end(arguments);
     opening->failure.text = opening->text;
+    opening->failure.proxy = opening->route.in_proxy;
+    opening->failure.redirects = opening->redirects;
     naru_fault *fault = &opening->failure.fault;
     if (fault->status == NARU_OK) {
         *fault =

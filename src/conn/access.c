@@ -12,6 +12,15 @@ uint64_t naru_conn_queued_bytes(const naru_conn *conn)
     return conn->phase == NARU__CONN_GONE ? 0 : naru__buf_size(&conn->stream->out);
 }
 
+void naru_conn_counters(const naru_conn *conn, naru_conn_counts *counts_out)
+{
+    *counts_out = (naru_conn_counts){
+        .bytes_out = conn->stream ? conn->stream->sent : 0,
+        .queued_bytes = naru_conn_queued_bytes(conn),
+        .dropped = conn->cold ? conn->cold->dropped : 0,
+    };
+}
+
 naru_span naru_conn_protocol(const naru_conn *conn)
 {
     return (naru_span){(const uint8_t *)(conn + 1), conn->protocol_bytes};

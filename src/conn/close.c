@@ -21,12 +21,13 @@ static uint64_t next_deadline_ms(const naru_conn *conn)
     return deaf ? UINT64_MAX : naru_ws_deadline_ms(&conn->ws);
 }
 
-/* Only ever moved nearer here: a timer that fires too early looks again. With nothing under way the deadline only moves
- * away, so that a running timer needs no look. */
+/* Only ever moved nearer here: a timer that fires too early looks again. With nothing under way the deadline is the
+ * next ping, and a timer that runs out before that needs no look. */
 static void set_timer(naru_conn *conn)
 {
     bool running = naru__timer_running(&conn->timer.timer);
-    if (running && naru__ws_at_rest(&conn->ws)) {
+    uint64_t ping_ms = conn->ws.heard_ms + conn->options->ws.ping_interval_ms;
+    if (running && naru__ws_at_rest(&conn->ws) && conn->timer.timer.at_ms <= ping_ms) {
         return;
     }
     uint64_t at_ms = next_deadline_ms(conn);
@@ -175,6 +176,7 @@ static void on_drain(naru__stream *stream)
 
 const naru__stream_handler naru__conn_stream_handler = {
     .on_data = naru__conn_on_data,
+    .on_room = naru__conn_on_room,
     .on_end = on_end,
     .on_drain = on_drain,
 };

@@ -9,12 +9,23 @@
 #include "ws/session.h"
 #include <naru/conn.h>
 
+/* What an owner counts of all its connections: written by their one thread, so that it costs an addition. */
+typedef struct naru__conn_counts {
+    uint64_t messages_in, message_bytes_in; /* payload, inflated */
+    uint64_t messages_out, message_bytes_out;
+    uint64_t pings_in, pongs_in;
+} naru__conn_counts;
+
 /* What the owner (a server, a client) wants to know. */
 typedef struct naru__conn_owner {
     /* After on_close: the last thing that is heard of conn, which is freed at the end of the turn. The info is
      * on_close's. */
 
     void (*on_gone)(naru_conn *conn, const naru_close_info *info);
+    naru__conn_counts *counts; /* NULL: nobody counts */
+    /* Data has been handed on; whole: and the message is through. It may throttle or close the connection. NULL: of no
+     * interest. */
+    void (*on_received)(naru_conn *conn, size_t bytes, bool whole);
 } naru__conn_owner;
 
 typedef struct naru__conn_cold naru__conn_cold; /* what only a paused, marked or closing connection needs */
@@ -36,6 +47,8 @@ struct naru_conn {
     bool paused : 1;
     bool resume_due : 1; /* resumed, and held bytes wait for the timer */
     bool compressed : 1;
+    bool halted : 1;    /* by the application; with throttled: why it is paused */
+    bool throttled : 1; /* by the owner */
     bool over_high : 1; /* a send answered NARU_FULL: on_drain is owed */
 };
 
@@ -53,6 +66,8 @@ naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_co
 /* Begin: on_open runs here, then the bytes that came right behind the handshake. Once, from the loop's own
  * callbacks, not inside a call of the application. The connection may be gone when it returns. */
 void naru__conn_start(naru_conn *conn, uint8_t *bytes, size_t size);
+/* Pause it for the owner's own reasons, beside the application's pauses. */
+void naru__conn_throttle(naru_conn *conn, bool on);
 /* End it at once without a word to the application but on_close with 1006, here and now, on_gone included. For an
  * owner that goes away. */
 void naru__conn_destroy(naru_conn *conn);

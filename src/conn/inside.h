@@ -40,8 +40,23 @@ static inline naru_ws_turn naru__conn_turn(naru_conn *conn)
     return (naru_ws_turn){.now_ms = naru_loop_now_ms(loop), .entropy = entropy, .out = &conn->stream->out};
 }
 
+static inline naru__conn_counts *naru__conn_counts_of(const naru_conn *conn)
+{
+    return conn->owner_calls ? conn->owner_calls->counts : NULL;
+}
+/* A message went out. */
+static inline void naru__conn_count_out(const naru_conn *conn, size_t bytes, bool whole)
+{
+    naru__conn_counts *counts = naru__conn_counts_of(conn);
+    if (counts) {
+        counts->messages_out += whole;
+        counts->message_bytes_out += bytes;
+    }
+}
+
 extern const naru__stream_handler naru__conn_stream_handler;
 void naru__conn_on_data(naru__stream *stream, uint8_t *bytes, size_t size);
+naru_input naru__conn_on_room(naru__stream *stream);
 /* Hand the session what there is, and its events to the application; what a pause leaves over stays in `in`. */
 void naru__conn_take(naru_conn *conn, naru_input *in);
 void naru__conn_take_held(naru_conn *conn);
@@ -58,12 +73,19 @@ void naru__conn_doom(naru_conn *conn, naru_status why);
 void naru__conn_on_timer(naru__loop_timer *timer);
 void naru__conn_timer_now(naru_conn *conn);
 
-/* May `bytes` more be queued? NARU_OK after the policy has made room, or the policy's answer. */
-NARU_MUST_USE naru_status naru__conn_queue_admit_full(naru_conn *conn, size_t bytes);
+/* An empty queue takes any one message, else a message above the bound could never be sent. */
+static inline bool naru__conn_queue_fits(const naru_conn *conn, size_t bytes)
+{
+    size_t queued = naru__buf_size(&conn->stream->out);
+    uint64_t bytes_max = conn->options->queue_bytes_max;
+    return queued == 0 || (queued <= bytes_max && bytes <= bytes_max - queued);
+}
+/* `bytes` more do not fit: what the policy answers, NARU_OK if it has made room. */
+NARU_MUST_USE naru_status naru__conn_queue_overflow(naru_conn *conn, size_t bytes);
+/* May `bytes` more be queued? */
 static inline naru_status naru__conn_queue_admit(naru_conn *conn, size_t bytes)
 {
-    bool empty = naru__buf_size(&conn->stream->out) == 0; /* the common case */
-    return empty ? NARU_OK : naru__conn_queue_admit_full(conn, bytes);
+    return naru__conn_queue_fits(conn, bytes) ? NARU_OK : naru__conn_queue_overflow(conn, bytes);
 }
 /* Remember the message that was queued since `begin`. */
 void naru__conn_queue_mark(naru_conn *conn, uint64_t begin);

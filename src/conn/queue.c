@@ -4,14 +4,6 @@
 
 #include <string.h>
 
-static bool fits(const naru_conn *conn, size_t bytes)
-{
-    size_t queued = naru__buf_size(&conn->stream->out);
-    uint64_t bytes_max = conn->options->queue_bytes_max;
-    /* An empty queue takes any one message, else a message above the bound could never be sent. */
-    return queued == 0 || (queued <= bytes_max && bytes <= bytes_max - queued);
-}
-
 /* What stands before the range is at most the rest of one message and some control frames, so that is what moves. */
 static void remove_range(naru_buf *buf, size_t offset, size_t bytes)
 {
@@ -44,7 +36,7 @@ static void drop_oldest(naru_conn *conn, size_t bytes)
         return;
     }
     forget_started(cold, conn->stream->sent);
-    while (cold->marks_first < cold->marks_end && !fits(conn, bytes)) {
+    while (cold->marks_first < cold->marks_end && !naru__conn_queue_fits(conn, bytes)) {
         drop(conn->stream, cold, cold->marks[cold->marks_first++]);
     }
 }
@@ -56,17 +48,14 @@ static naru_status close_slow_reader(naru_conn *conn)
     return NARU_ERR_TOO_BIG;
 }
 
-naru_status naru__conn_queue_admit_full(naru_conn *conn, size_t bytes)
+naru_status naru__conn_queue_overflow(naru_conn *conn, size_t bytes)
 {
-    if (fits(conn, bytes)) {
-        return NARU_OK;
-    }
     switch (conn->options->queue_policy) {
     case NARU_QUEUE_CLOSE:
         return close_slow_reader(conn);
     case NARU_QUEUE_DROP_OLDEST:
         drop_oldest(conn, bytes);
-        return fits(conn, bytes) ? NARU_OK : NARU_ERR_TOO_BIG;
+        return naru__conn_queue_fits(conn, bytes) ? NARU_OK : NARU_ERR_TOO_BIG;
     case NARU_QUEUE_REFUSE:
         break;
     }

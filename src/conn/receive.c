@@ -13,6 +13,31 @@ static void deliver_message(naru_conn *conn, const naru_ws_event *event)
     }
 }
 
+static void count_control(const naru_conn *conn, naru_ws_event_type type)
+{
+    naru__conn_counts *counts = naru__conn_counts_of(conn);
+    if (counts) {
+        counts->pings_in += type == NARU_WS_EVENT_PING;
+        counts->pongs_in += type == NARU_WS_EVENT_PONG;
+    }
+}
+
+/* The event's bytes may be gone after the callback, its size is not. */
+static void received(naru_conn *conn, size_t bytes, bool whole)
+{
+    const naru__conn_owner *owner = conn->owner_calls;
+    if (!owner) {
+        return;
+    }
+    if (owner->counts) {
+        owner->counts->messages_in += whole;
+        owner->counts->message_bytes_in += bytes;
+    }
+    if (owner->on_received && conn->phase == NARU__CONN_OPEN) {
+        owner->on_received(conn, bytes, whole);
+    }
+}
+
 /* on_close gives the reason to the application after the bytes it came in are gone. */
 static void keep_reason(naru_conn *conn, naru_span reason)
 {
@@ -32,13 +57,16 @@ static void deliver(naru_conn *conn, const naru_ws_event *event)
     switch (event->type) {
     case NARU_WS_EVENT_MESSAGE:
         deliver_message(conn, event);
+        received(conn, event->data.size, event->last);
         return;
     case NARU_WS_EVENT_PING:
+        count_control(conn, event->type);
         if (handler->on_ping) {
             handler->on_ping(conn, event->data, conn->user);
         }
         return;
     case NARU_WS_EVENT_PONG:
+        count_control(conn, event->type);
         if (handler->on_pong) {
             handler->on_pong(conn, event->data, event->rtt_ms, conn->user);
         }
@@ -52,12 +80,16 @@ static void deliver(naru_conn *conn, const naru_ws_event *event)
 void naru__conn_take(naru_conn *conn, naru_input *in)
 {
     naru_ws_event event;
+    naru_ws_turn turn = naru__conn_turn(conn);
+    naru_loop *loop = conn->stream->loop;
     while (conn->phase == NARU__CONN_OPEN && !conn->paused) {
-        naru_ws_turn turn = naru__conn_turn(conn);
         if (naru_ws_next(&conn->ws, in, &turn, &event) != NARU_OK) {
             return; /* all taken, or the session has ended: naru__conn_settle looks */
         }
         deliver(conn, &event);
+        if (turn.entropy) {
+            turn.entropy = naru__loop_entropy(loop); /* refilled: masks were spent */
+        }
     }
 }
 
@@ -92,6 +124,16 @@ void naru__conn_on_data(naru__stream *stream, uint8_t *bytes, size_t size)
         naru__conn_hold(conn, (naru_span){in.data, in.size});
     }
     naru__conn_settle(conn);
+    if (conn->phase == NARU__CONN_OPEN) {
+        naru__stream_has_room(stream, conn->ws.cold != NULL);
+    }
+}
+
+naru_input naru__conn_on_room(naru__stream *stream)
+{
+    naru_conn *conn = stream->owner;
+    bool direct = conn->phase == NARU__CONN_OPEN && !conn->paused && !holds(conn);
+    return direct ? naru__ws_room(&conn->ws) : (naru_input){NULL, 0};
 }
 
 void naru__conn_take_held(naru_conn *conn)
@@ -112,7 +154,7 @@ void naru__conn_take_held(naru_conn *conn)
     }
 }
 
-void naru_conn_pause(naru_conn *conn)
+static void stop_reading(naru_conn *conn)
 {
     conn->resume_due = false;
     if (conn->paused || conn->phase > NARU__CONN_OPEN) {
@@ -123,11 +165,33 @@ void naru_conn_pause(naru_conn *conn)
 }
 
 /* The callbacks for held bytes must not run inside this call, so the timer does it. */
-void naru_conn_resume(naru_conn *conn)
+static void start_reading(naru_conn *conn)
 {
-    if (!conn->paused || conn->phase > NARU__CONN_OPEN) {
+    if (!conn->paused || conn->halted || conn->throttled || conn->phase > NARU__CONN_OPEN) {
         return;
     }
     conn->resume_due = true;
     naru__conn_timer_now(conn);
+}
+
+void naru_conn_pause(naru_conn *conn)
+{
+    conn->halted = true;
+    stop_reading(conn);
+}
+
+void naru_conn_resume(naru_conn *conn)
+{
+    conn->halted = false;
+    start_reading(conn);
+}
+
+void naru__conn_throttle(naru_conn *conn, bool on)
+{
+    conn->throttled = on;
+    if (on) {
+        stop_reading(conn);
+    } else {
+        start_reading(conn);
+    }
 }

@@ -1,5 +1,6 @@
 /* From the application to the queue. Not for: the policy of a full queue (queue.c). */
 #include "conn/inside.h"
+#include "ws/short.h"
 
 /* From here up a payload is worth a system call of its own instead of a copy into the queue. */
 enum { WRITE_THROUGH_BYTES_MIN = 16 << 10 };
@@ -50,6 +51,8 @@ static naru_status send_through(naru_conn *conn, naru_ws_kind kind, naru_span da
     status = naru__stream_write_through(conn->stream, data);
     if (status != NARU_OK) {
         naru__conn_doom(conn, status); /* a head without its payload cannot be mended */
+    } else {
+        naru__conn_count_out(conn, data.size, true);
     }
     return status;
 }
@@ -59,13 +62,16 @@ static naru_status send_queued(naru_conn *conn, naru_ws_kind kind, naru_span dat
     uint64_t begin = naru__conn_queue_end(conn);
     naru_ws_turn turn = naru__conn_turn(conn);
     naru_status status = naru_ws_send(&conn->ws, kind, data, flags, &turn);
+    if (status == NARU_OK) {
+        naru__conn_count_out(conn, data.size, true);
+    }
     if (status == NARU_OK && conn->options->queue_policy == NARU_QUEUE_DROP_OLDEST) {
         naru__conn_queue_mark(conn, begin);
     }
     return status;
 }
 
-naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
+static naru_status send_long(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
 {
     if (!may_send(conn)) {
         return NARU_ERR_STATE;
@@ -78,6 +84,26 @@ naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, u
     return answer(conn, status);
 }
 
+/* Most messages need nothing but a head and a copy. Bytes that stand in front have asked for the flush already. */
+naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
+{
+    bool checked = kind != NARU_WS_TEXT || (flags & NARU_WS_VALID) != 0;
+    if (conn->phase != NARU__CONN_OPEN || !checked || data.size >= WRITE_THROUGH_BYTES_MIN ||
+        conn->options->queue_policy == NARU_QUEUE_DROP_OLDEST || !naru__conn_queue_fits(conn, data.size)) {
+        return send_long(conn, kind, data, flags);
+    }
+    naru_buf *out = &conn->stream->out;
+    bool first = naru__buf_size(out) == 0;
+    if (!naru__ws_send_short(&conn->ws, kind, data, out)) {
+        return send_long(conn, kind, data, flags);
+    }
+    naru__conn_count_out(conn, data.size, true);
+    if (first) {
+        naru__stream_flush_later(conn->stream);
+    }
+    return naru__buf_size(out) <= conn->options->queue_high_bytes ? NARU_OK : answer(conn, NARU_OK);
+}
+
 naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span data, bool last, unsigned flags)
 {
     if (!may_send(conn)) {
@@ -88,7 +114,11 @@ naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span da
         return status;
     }
     naru_ws_turn turn = naru__conn_turn(conn);
-    return answer(conn, naru_ws_send_part(&conn->ws, kind, data, last, flags, &turn));
+    status = naru_ws_send_part(&conn->ws, kind, data, last, flags, &turn);
+    if (status == NARU_OK) {
+        naru__conn_count_out(conn, data.size, last);
+    }
+    return answer(conn, status);
 }
 
 static naru_status send_control(naru_conn *conn, naru_span data,

@@ -120,7 +120,7 @@ static bool parse_port(const char *text, uint16_t *port_out)
 {
     unsigned port = 0;
     size_t digits = 0;
-    for (; naru__ascii_digit((uint8_t)text[digits]) && digits < 5; digits++) {
+    for (; digits < 5 && naru__ascii_digit((uint8_t)text[digits]); digits++) {
         port = port * 10 + (unsigned)(text[digits] - '0');
     }
     if (digits == 0 || text[digits] != '\0' || port > UINT16_MAX) {

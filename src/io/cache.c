@@ -44,10 +44,11 @@ static void *take(naru__cache *cache, size_t bytes)
         return naru__alloc(cache->below, bytes);
     }
     void *block = cache->kept[index];
+    cache->large_used = cache->large_used || bytes > NARU__CACHE_LARGE_MIN;
     if (!block) {
         return naru__alloc(cache->below, bytes_of(index));
     }
-    memcpy(&cache->kept[index], block, sizeof(void *));
+    memcpy(&cache->kept[index], block, NARU__CACHE_LINK_BYTES);
     cache->kept_bytes -= bytes_of(index);
     return block;
 }
@@ -64,9 +65,10 @@ static void give(naru__cache *cache, void *block, size_t bytes)
         naru__free(cache->below, block, block_bytes);
         return;
     }
-    memcpy(block, &cache->kept[index], sizeof(void *));
+    memcpy(block, &cache->kept[index], NARU__CACHE_LINK_BYTES);
     cache->kept[index] = block;
     cache->kept_bytes += block_bytes;
+    cache->large_kept = cache->large_kept || bytes > NARU__CACHE_LARGE_MIN;
 }
 
 static void *move(naru__cache *cache, void *block, size_t old_bytes, size_t new_bytes)
@@ -109,14 +111,29 @@ void naru__cache_init(naru__cache *cache, const naru_allocator *below, size_t ke
     };
 }
 
-void naru__cache_deinit(naru__cache *cache)
+static void give_back(naru__cache *cache, size_t from_class)
 {
-    for (size_t i = 0; i < NARU__CACHE_CLASSES; i++) {
+    for (size_t i = from_class; i < NARU__CACHE_CLASSES; i++) {
         while (cache->kept[i]) {
             void *block = cache->kept[i];
-            memcpy(&cache->kept[i], block, sizeof(void *));
+            memcpy(&cache->kept[i], block, NARU__CACHE_LINK_BYTES);
+            cache->kept_bytes -= bytes_of(i);
             naru__free(cache->below, block, bytes_of(i));
         }
     }
-    cache->kept_bytes = 0;
+    cache->large_kept = false;
+}
+
+void naru__cache_deinit(naru__cache *cache)
+{
+    give_back(cache, 0);
+}
+
+void naru__cache_cool(naru__cache *cache)
+{
+    if (!cache->large_used && cache->large_kept) {
+        give_back(cache, class_of(NARU__CACHE_LARGE_MIN + 1));
+        naru__cache_trim_below(cache);
+    }
+    cache->large_used = false;
 }

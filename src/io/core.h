@@ -27,6 +27,7 @@ typedef struct naru__burial {
 struct naru_loop {
     const naru_allocator *below; /* what the cache stands on, and what the loop itself was taken from */
     naru__cache cache;
+    naru__loop_timer cooling; /* runs while the cache keeps large blocks; keeps no loop alive */
     uint8_t *receive; /* every socket is read into it */
     size_t receive_bytes;
     uint8_t *decrypted; /* what TLS makes of it, as long; taken when it is first needed */

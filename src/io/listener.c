@@ -12,6 +12,7 @@
 #include "address.h"
 #include "base/memory.h"
 #include "core.h"
+#include "given.h"
 
 enum { ACCEPTS_MAX = 64, BACKLOG = 4096, EXHAUSTED_PAUSE_MS = 100, EXHAUSTED_LOG_MS = 1000 };
 
@@ -217,6 +218,15 @@ static naru_status open_socket(naru__listener *listener, naru__address *address,
     return listener->fd < 0 ? failed(listener, "socket for", text) : NARU_OK;
 }
 
+static naru_status begin(naru__listener *listener, const char *text)
+{
+    listener->source.ready = listener_ready;
+    if (!naru__backend_add(listener->loop, &listener->source, listener->fd, NARU__READY_IN)) {
+        return failed(listener, "epoll for", text);
+    }
+    return NARU_OK;
+}
+
 static naru_status listen_at(naru__listener *listener, naru__address address, bool all, bool reuse_port, int backlog,
                              const char *text)
 {
@@ -236,11 +246,30 @@ static naru_status listen_at(naru__listener *listener, naru__address address, bo
     if (listen(listener->fd, backlog > 0 ? backlog : BACKLOG) != 0) {
         return failed(listener, "listen on", text);
     }
-    listener->source.ready = listener_ready;
-    if (!naru__backend_add(listener->loop, &listener->source, listener->fd, NARU__READY_IN)) {
-        return failed(listener, "epoll for", text);
+    return begin(listener, text);
+}
+
+/* A socket that somebody else has made to listen. It is ours from now on, but its file, if it has one, is not. */
+static naru_status listen_on(naru__listener *listener, int fd, const char *text)
+{
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || !listens) {
+        errno = errno == EBADF ? EBADF : EINVAL;
+        return failed(listener, "listen on", text);
     }
-    return NARU_OK;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+        return failed(listener, "listen on", text);
+    }
+    int one = 1; /* on a Unix socket it fails, and is not needed */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    listener->fd = fd;
+    naru_status status = begin(listener, text);
+    if (status != NARU_OK) {
+        listener->fd = -1; /* the caller's again */
+    }
+    return status;
 }
 
 static void tell_bound(const naru__listener *listener, char *bound_out)
@@ -281,7 +310,14 @@ naru_status naru__listener_open(naru_loop *loop, const char *address, bool reuse
     assert(naru__loop_owns_thread(loop));
     naru__address parsed;
     bool all;
-    naru_status status = naru__address_parse(address, &parsed, &all);
+    int given = -1;
+    naru_status status = naru__given_socket(address, &given);
+    if (status == NARU_MORE) {
+        status = naru__address_parse(address, &parsed, &all);
+    }
+    if (status == NARU_ERR_SYSTEM) {
+        naru__log(loop, NARU_LOG_ERROR, "listen on %s: no such socket was handed over", address);
+    }
     if (status != NARU_OK) {
         return status;
     }
@@ -296,7 +332,8 @@ naru_status naru__listener_open(naru_loop *loop, const char *address, bool reuse
     listener->burst = 1;
     listener->fd = -1;
     listener->reserve_fd = open_reserve();
-    status = listen_at(listener, parsed, all, reuse_port, backlog, address);
+    status = given >= 0 ? listen_on(listener, given, address)
+                        : listen_at(listener, parsed, all, reuse_port, backlog, address);
     if (status != NARU_OK) {
         release(listener);
         return status;

@@ -28,7 +28,7 @@ enum { CACHE_BYTES = 0 };
 enum { CACHE_BYTES = 4 << 20 };
 #endif
 
-enum { RECEIVE_BYTES = 128 << 10, BURIALS_MIN = 64, BURIALS_KEPT = 1024 };
+enum { RECEIVE_BYTES = 128 << 10, BURIALS_MIN = 64, BURIALS_KEPT = 1024, COOLING_MS = 500 };
 
 static uint64_t clock_ms(clockid_t clock)
 {
@@ -86,6 +86,16 @@ static void release(naru_loop *loop)
     naru__free(loop->below, loop, sizeof *loop);
 }
 
+/* Large blocks that nobody has used for a while are given back. */
+static void cool(naru__loop_timer *timer)
+{
+    naru_loop *loop = NARU__OWNER(timer, naru_loop, cooling);
+    naru__cache_cool(&loop->cache);
+    if (loop->cache.large_kept) {
+        naru__wheel_start(&loop->wheel, &timer->timer, loop->now_ms + COOLING_MS);
+    }
+}
+
 static bool acquire(naru_loop *loop, naru_backend backend)
 {
     loop->receive = naru__alloc(loop->below, loop->receive_bytes);
@@ -116,6 +126,7 @@ naru_loop *naru_loop_new(const naru_loop_options *options)
     naru__cache_init(&loop->cache, below, chosen.cache_bytes_max > 0 ? chosen.cache_bytes_max : CACHE_BYTES);
     naru__loop_read_clock(loop);
     naru__wheel_init(&loop->wheel, loop->now_ms);
+    loop->cooling.fire = cool;
     if (!acquire(loop, chosen.backend)) {
         release(loop);
         return NULL;
@@ -293,6 +304,9 @@ naru_status naru_loop_turn(naru_loop *loop, uint32_t timeout_ms)
     run_deferred(loop);
     naru__streams_end_turn(loop);
     bury(loop);
+    if (loop->cache.large_kept && !naru__timer_running(&loop->cooling.timer)) {
+        naru__wheel_start(&loop->wheel, &loop->cooling.timer, loop->now_ms + COOLING_MS);
+    }
     loop->in_turn = false;
     return status;
 }

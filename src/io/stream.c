@@ -101,7 +101,9 @@ naru__stream_cold *naru__stream_cold_get(naru__stream *stream)
 void naru__stream_peer(const naru__stream *stream, char *out, size_t out_bytes)
 {
     naru__address address = {.size = sizeof address.storage};
-    if (stream->fd < 0 || getpeername(stream->fd, &address.any, &address.size) != 0) {
+    if (stream->told && stream->told->known) {
+        naru__peer_address(stream->told, &address);
+    } else if (stream->fd < 0 || getpeername(stream->fd, &address.any, &address.size) != 0) {
         address.size = 0;
     }
     naru__address_format(&address, out, out_bytes);
@@ -189,6 +191,15 @@ size_t naru__stream_in_flight(const naru__stream *stream)
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
+
+void naru__stream_has_room(naru__stream *stream, bool room)
+{
+    if (room && !stream->tls) {
+        naru__stream_mark(stream, NARU__ROOM);
+    } else {
+        naru__stream_unmark(stream, NARU__ROOM);
+    }
+}
 
 void naru__stream_pause(naru__stream *stream)
 {

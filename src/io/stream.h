@@ -10,6 +10,7 @@
 
 #include "io/backend.h"
 #include "io/loop.h"
+#include "io/peer.h"
 #include <naru/tls.h>
 
 typedef struct naru__stream naru__stream;
@@ -28,6 +29,9 @@ typedef struct naru__stream_handler {
     void (*on_end)(naru__stream *stream, naru_status why);
     /* Asked for with naru__stream_want_drain: `out` has fallen to that mark. Once for each asking. */
     void (*on_drain)(naru__stream *stream);
+    /* Only while naru__stream_has_room says so: where the owner wants the next bytes instead of in the shared block;
+     * size 0: in the block after all. on_data then tells how many came there. A backend may pay no heed to it. */
+    naru_input (*on_room)(naru__stream *stream);
 } naru__stream_handler;
 
 struct naru__stream {
@@ -36,18 +40,19 @@ struct naru__stream {
     naru_loop *loop;
     naru_buf out;           /* plain bytes to be sent; append, then naru__stream_flush_later */
     naru__tls_session *tls; /* NULL: plain */
+    const naru__peer *told; /* whom naru__stream_peer tells instead of the socket's peer; the owner's; NULL: that one */
     uint64_t sent;          /* bytes of `out` taken off its front so far: marks into the stream count from here */
     uint32_t low_mark;      /* of naru__stream_want_drain */
     int fd;
     /* For this room alone, from here on. */
     int system_error;
     uint16_t flags;
-    uint8_t phase;
+    uint8_t phase : 4;
+    uint8_t ring : 4; /* what an io_uring does for it */
     uint8_t armed; /* what the backend waits for */
     naru__source source;
     naru__stream *dirty_next; /* of the loop's list of those that have work at the end of the turn */
     naru__stream_cold *cold;  /* what only a connecting, paused or failed stream needs; NULL: nothing */
-    uint8_t ring;             /* what an io_uring does for it */
 };
 _Static_assert(sizeof(struct naru__stream) <= 128, "what an idle connection costs");
 
@@ -71,6 +76,12 @@ typedef struct naru__dial {
  * errors    NULL: no memory. */
 naru__stream *naru__stream_connect(naru_loop *loop, const naru__dial *dial, const naru__stream_handler *handler,
                                    void *owner);
+
+/* The client's side of TLS from here on, on a stream that is ready and plain (behind a proxy's answer). on_ready comes
+ * again, or on_end, never inside this call.
+ * errors    NARU_ERR_STATE: plain bytes have not been sent yet. NARU_ERR_TLS: it cannot be set up for this name. The
+ *           stream is good for closing then. */
+NARU_MUST_USE naru_status naru__stream_start_tls(naru__stream *stream, naru_tls *tls, const char *name);
 
 /* How far a connecting stream has come. */
 typedef enum naru__stream_phase {
@@ -96,6 +107,8 @@ void naru__stream_want_drain(naru__stream *stream, uint32_t low_mark);
 /* What was given to the kernel and has not reached the peer yet, in bytes; 0 if that cannot be told. */
 size_t naru__stream_in_flight(const naru__stream *stream);
 
+/* Does the owner have room of its own for what comes next (on_room)? */
+void naru__stream_has_room(naru__stream *stream, bool room);
 void naru__stream_pause(naru__stream *stream); /* no on_data, no on_end but for errors, until resumed */
 void naru__stream_resume(naru__stream *stream);
 
@@ -129,5 +142,7 @@ void naru__listener_close(naru__listener *listener); /* removes its socket file;
 
 /* Names of TLS sessions for those who ask. */
 bool naru__stream_is_tls(const naru__stream *stream);
+/* The subject of the certificate that the peer showed and we verified (RFC 4514), cut to fit. false: none. tls.c. */
+bool naru__stream_tls_subject(const naru__stream *stream, char *out, size_t out_bytes);
 
 #endif

@@ -25,7 +25,8 @@ enum {
     NARU__RESUMED = 1 << 11,   /* what TLS held back during a pause is to be read */
     NARU__ADDED = 1 << 12,     /* the backend knows of it */
     NARU__UNWATCHED = 1 << 13, /* the backend refused to take it back: it has to fail */
-    NARU__RESTS = 1 << 14      /* in the io_uring's list of those that wait for their sends */
+    NARU__RESTS = 1 << 14,     /* in the io_uring's list of those that wait for their sends */
+    NARU__ROOM = 1 << 15       /* the owner says where to read to */
 };
 
 enum { NARU__STREAM_ERROR_BYTES = 384 };
@@ -34,7 +35,8 @@ enum { NARU__STREAM_ERROR_BYTES = 384 };
 enum {
     NARU__RECEIVING = 1 << 0, /* a receive is under way; the kernel names the stream once more when that ends */
     NARU__CANCELLED = 1 << 1, /* and has been called off */
-    NARU__HUNG_UP = 1 << 2    /* epoll told of a hang-up: not to be asked again while nobody reads */
+    NARU__HUNG_UP = 1 << 2,   /* epoll told of a hang-up: not to be asked again while nobody reads */
+    NARU__RING_BITS = 7
 };
 
 typedef struct naru__dialer naru__dialer;

@@ -56,16 +56,23 @@ void naru__epoll_update(naru__stream *stream)
 
 /* ---- in ------------------------------------------------------------------------------------------------ */
 
+/* The owner's own room spares a large message its copy out of the block. */
+static naru_input where_to(naru__stream *stream)
+{
+    naru_input room = naru__stream_has(stream, NARU__ROOM) ? stream->handler->on_room(stream) : (naru_input){NULL, 0};
+    return room.size > 0 ? room : (naru_input){stream->loop->receive, stream->loop->receive_bytes};
+}
+
 static void receive(naru__stream *stream)
 {
-    naru_loop *loop = stream->loop;
-    ssize_t got = recv(stream->fd, loop->receive, loop->receive_bytes, 0);
+    naru_input to = where_to(stream);
+    ssize_t got = recv(stream->fd, to.data, to.size, 0);
     if (got <= 0) {
         naru__stream_receive_failed(stream, got, errno);
     } else if (stream->tls) {
-        naru__stream_tls_received(stream, loop->receive, (size_t)got);
+        naru__stream_tls_received(stream, to.data, (size_t)got);
     } else {
-        naru__stream_hand_over(stream, loop->receive, (size_t)got);
+        naru__stream_hand_over(stream, to.data, (size_t)got);
     }
 }
 

@@ -31,6 +31,20 @@ bool naru__stream_tls_begin(naru__stream *stream, naru_tls *tls, bool server, co
     return stream->tls != NULL;
 }
 
+naru_status naru__stream_start_tls(naru__stream *stream, naru_tls *tls, const char *name)
+{
+    if (stream->tls || stream->phase != NARU__STREAM_READY || naru__buf_size(&stream->out) > 0) {
+        return NARU_ERR_STATE;
+    }
+    if (!naru__stream_tls_begin(stream, tls, false, name)) {
+        return NARU_ERR_TLS;
+    }
+    /* The end of the turn goes on with what has come so far, which is nothing: the client speaks first. */
+    naru__stream_mark(stream, NARU__RESUMED);
+    naru__stream_flush_later(stream);
+    return NARU_OK;
+}
+
 void naru__stream_tls_free(naru__stream *stream)
 {
     naru__tls_session_free(stream->tls, &stream->loop->cache.allocator);

@@ -54,7 +54,7 @@ static void stop_receiving(naru__stream *stream)
     sqe->addr = (uint64_t)(uintptr_t)stream | NARU__URING_RECEIVE;
     sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
     sqe->user_data = NARU__URING_IGNORE;
-    stream->ring |= NARU__CANCELLED;
+    stream->ring = (stream->ring | NARU__CANCELLED) & NARU__RING_BITS;
 }
 
 bool naru__uring_holds(const naru__stream *stream)
@@ -142,7 +142,7 @@ static void ready(naru__source *source, unsigned events)
         return; /* the receive tells it too */
     }
     if (naru__stream_has(stream, NARU__PAUSED | NARU__READ_ENDED)) {
-        stream->ring |= NARU__HUNG_UP;
+        stream->ring = (stream->ring | NARU__HUNG_UP) & NARU__RING_BITS;
         naru__stream_ready_unread(stream, events);
     }
 }
@@ -244,7 +244,7 @@ static void received_nothing(naru__stream *stream, int result)
 
 static void receiving_ended(naru_loop *loop, naru__stream *stream)
 {
-    stream->ring &= (uint8_t) ~(unsigned)(NARU__RECEIVING | NARU__CANCELLED);
+    stream->ring &= NARU__HUNG_UP;
     if (!naru__stream_has(stream, NARU__CLOSED)) {
         naru__stream_flush_later(stream);
     } else if (!naru__stream_has(stream, NARU__DIRTY)) {

@@ -33,8 +33,8 @@ void naru__timers_fire(naru_loop *loop)
     loop->firing = true;
     naru__timer *due;
     while ((due = naru__wheel_take(&loop->wheel)) != NULL) {
-        loop->active--;
         naru__loop_timer *timer = (naru__loop_timer *)due;
+        loop->active -= timer != &loop->cooling;
         timer->fire(timer);
     }
     loop->firing = false;

@@ -5,17 +5,21 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "tls_server.h"
 #include "tls_session.h"
 
 struct naru_tls {
     atomic_uint references;
+    pthread_mutex_t lock; /* for context, which a reload replaces */
     SSL_CTX *context;
-    char *server_name; /* NULL: as dialled */
+    naru__tls_files *files; /* of a server; under the lock as well */
+    char *server_name;      /* NULL: as dialled */
     bool checks_names;
 };
 
@@ -25,9 +29,14 @@ enum { ALPN_HTTP_BYTES = sizeof ALPN_HTTP - 1 };
 /* 9325 4.2: forward secrecy and authenticated encryption only; TLS 1.3 has nothing else. */
 static const char TLS12_CIPHERS[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
-SSL_CTX *naru__tls_context(const naru_tls *tls)
+/* SSL_new takes a reference of its own, so that a reload does not pull the context from under a connection. */
+SSL *naru__tls_connection(const naru_tls *tls)
 {
-    return tls->context;
+    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&tls->lock;
+    pthread_mutex_lock(lock);
+    SSL *ssl = SSL_new(tls->context);
+    pthread_mutex_unlock(lock);
+    return ssl;
 }
 
 bool naru__tls_checks_names(const naru_tls *tls)
@@ -52,6 +61,8 @@ void naru_tls_unref(naru_tls *tls)
         return;
     }
     SSL_CTX_free(tls->context);
+    naru__tls_files_free(tls->files);
+    pthread_mutex_destroy(&tls->lock);
     naru__free(naru_allocator_default(), tls->server_name, tls->server_name ? strlen(tls->server_name) + 1 : 0);
     naru__free(naru_allocator_default(), tls, sizeof *tls);
 }
@@ -65,12 +76,7 @@ const char *naru__tls_error_text(unsigned long error)
     return text ? text : "unknown error";
 }
 
-typedef struct complaint {
-    char *text;
-    size_t bytes;
-} complaint;
-
-static naru_status refuse(complaint reason, const char *what, const char *file)
+naru_status naru__tls_refuse(naru__tls_reason reason, const char *what, const char *file)
 {
     unsigned long error = ERR_peek_error();
     if (reason.text && reason.bytes > 0) {
@@ -78,6 +84,14 @@ static naru_status refuse(complaint reason, const char *what, const char *file)
     }
     ERR_clear_error();
     return ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE ? NARU_ERR_MEMORY : NARU_ERR_TLS;
+}
+
+static naru_status complain(naru__tls_reason reason, naru_status status, const char *text)
+{
+    if (reason.text && reason.bytes > 0) {
+        snprintf(reason.text, reason.bytes, "%s", status == NARU_ERR_MEMORY ? naru_status_text(status) : text);
+    }
+    return status;
 }
 
 /* ---- what both sides share ----------------------------------------------------------------------------- */
@@ -104,109 +118,114 @@ static bool set_policy(SSL_CTX *context)
            SSL_CTX_set_cipher_list(context, TLS12_CIPHERS) == 1;
 }
 
-/* errors NULL: no memory. */
-static naru_tls *tls_new(bool server)
+SSL_CTX *naru__tls_context_new(bool server)
 {
     ERR_clear_error();
-    naru_tls *tls = naru__alloc_zero(naru_allocator_default(), sizeof *tls);
+    SSL_CTX *context = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+    if (context && !set_policy(context)) {
+        SSL_CTX_free(context);
+        context = NULL;
+    }
+    ERR_clear_error();
+    return context;
+}
+
+/* Takes the context over. errors NULL: no memory. */
+static naru_tls *tls_new(SSL_CTX *context)
+{
+    naru_tls *tls = context ? naru__alloc_zero(naru_allocator_default(), sizeof *tls) : NULL;
     if (!tls) {
+        SSL_CTX_free(context);
         return NULL;
     }
     atomic_init(&tls->references, 1);
-    tls->context = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
-    if (!tls->context || !set_policy(tls->context)) {
-        naru_tls_unref(tls);
-        ERR_clear_error();
-        return NULL;
-    }
+    pthread_mutex_init(&tls->lock, NULL);
+    tls->context = context;
     return tls;
 }
 
-static naru_status load_identity(SSL_CTX *context, const char *certificate_file, const char *key_file, complaint reason)
+naru_status naru__tls_load_identity(SSL_CTX *context, const char *certificate_file, const char *key_file,
+                                    naru__tls_reason reason)
 {
     const char *key = key_file ? key_file : certificate_file;
     if (SSL_CTX_use_certificate_chain_file(context, certificate_file) != 1) {
-        return refuse(reason, "certificate file", certificate_file);
+        return naru__tls_refuse(reason, "certificate file", certificate_file);
     }
     if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(context) != 1) {
-        return refuse(reason, "key file", key);
+        return naru__tls_refuse(reason, "key file", key);
     }
     return NARU_OK;
 }
 
 /* ---- the server's side --------------------------------------------------------------------------------- */
 
-/* 7301 3.2: a client that asks for other protocols only is told so. */
-static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_bytes, const unsigned char *in,
-                           unsigned in_bytes, void *user)
-{
-    (void)ssl;
-    (void)user;
-    for (unsigned at = 0; at < in_bytes; at += in[at] + 1u) {
-        if (in[at] == ALPN_HTTP[0] && in_bytes - at > in[at] && memcmp(in + at + 1, ALPN_HTTP + 1, in[at]) == 0) {
-            *out = in + at + 1;
-            *out_bytes = in[at];
-            return SSL_TLSEXT_ERR_OK;
-        }
-    }
-    return SSL_TLSEXT_ERR_ALERT_FATAL;
-}
-
-static naru_status demand_certificates(SSL_CTX *context, const char *ca_file, complaint reason)
-{
-    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(ca_file);
-    if (!names || SSL_CTX_load_verify_file(context, ca_file) != 1) {
-        sk_X509_NAME_pop_free(names, X509_NAME_free);
-        return refuse(reason, "client CA file", ca_file);
-    }
-    SSL_CTX_set_client_CA_list(context, names);
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-    return NARU_OK;
-}
-
-static naru_status configure_server(SSL_CTX *context, const naru_tls_server_options *options, complaint reason)
-{
-    static const unsigned char session_context[] = "naru";
-    SSL_CTX_set_alpn_select_cb(context, select_protocol, NULL);
-    if (SSL_CTX_set_session_id_context(context, session_context, sizeof session_context - 1) != 1) {
-        return NARU_ERR_MEMORY;
-    }
-    naru_status status = load_identity(context, options->certificate_file, options->key_file, reason);
-    if (status == NARU_OK && options->client_ca_file) {
-        status = demand_certificates(context, options->client_ca_file, reason);
-    }
-    return status;
-}
-
 naru_status naru_tls_server_new(const naru_tls_server_options *options, naru_tls **tls_out, char *reason,
                                 size_t reason_bytes)
 {
-    if (!options || !options->certificate_file) {
+    SSL_CTX *context = NULL;
+    naru__tls_files *files = NULL;
+    if (!options || !options->certificate_file || (options->identities_count > 0 && !options->identities)) {
         return NARU_ERR_ARGUMENT;
     }
-    naru_tls *tls = tls_new(true);
-    if (!tls) {
-        return NARU_ERR_MEMORY;
-    }
-    naru_status status = configure_server(tls->context, options, (complaint){reason, reason_bytes});
+    naru_status status = naru__tls_serve(options, &context, (naru__tls_reason){reason, reason_bytes});
     if (status != NARU_OK) {
-        naru_tls_unref(tls);
         return status;
     }
+    naru_tls *tls = tls_new(context);
+    files = tls ? naru__tls_files_new(options) : NULL;
+    if (!files) {
+        naru_tls_unref(tls);
+        return NARU_ERR_MEMORY;
+    }
+    tls->files = files;
     *tls_out = tls;
+    return NARU_OK;
+}
+
+/* The files are read without the lock: a slow disk keeps nobody from shaking hands. Who reloads last wins. */
+naru_status naru_tls_reload(naru_tls *tls, const naru_tls_server_options *options, char *reason, size_t reason_bytes)
+{
+    SSL_CTX *context = NULL;
+    if (!tls->files) {
+        return NARU_ERR_STATE;
+    }
+    if (options && (!options->certificate_file || (options->identities_count > 0 && !options->identities))) {
+        return NARU_ERR_ARGUMENT;
+    }
+    pthread_mutex_lock(&tls->lock);
+    naru__tls_files *files = naru__tls_files_new(options ? options : naru__tls_files_options(tls->files));
+    pthread_mutex_unlock(&tls->lock);
+    if (!files) {
+        return NARU_ERR_MEMORY;
+    }
+    naru_status status =
+        naru__tls_serve(naru__tls_files_options(files), &context, (naru__tls_reason){reason, reason_bytes});
+    if (status != NARU_OK) {
+        naru__tls_files_free(files);
+        return status;
+    }
+    pthread_mutex_lock(&tls->lock);
+    SSL_CTX *old_context = tls->context;
+    naru__tls_files *old_files = tls->files;
+    tls->context = context;
+    tls->files = files;
+    pthread_mutex_unlock(&tls->lock);
+    SSL_CTX_free(old_context);
+    naru__tls_files_free(old_files);
     return NARU_OK;
 }
 
 /* ---- the client's side --------------------------------------------------------------------------------- */
 
-static naru_status trust(SSL_CTX *context, const char *ca_file, complaint reason)
+static naru_status trust(SSL_CTX *context, const char *ca_file, naru__tls_reason reason)
 {
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     if (!ca_file) {
-        return SSL_CTX_set_default_verify_paths(context) == 1 ? NARU_OK
-                                                              : refuse(reason, "authorities of", "the system");
+        return SSL_CTX_set_default_verify_paths(context) == 1
+                   ? NARU_OK
+                   : naru__tls_refuse(reason, "authorities of", "the system");
     }
-    return SSL_CTX_load_verify_file(context, ca_file) == 1 ? NARU_OK : refuse(reason, "CA file", ca_file);
+    return SSL_CTX_load_verify_file(context, ca_file) == 1 ? NARU_OK : naru__tls_refuse(reason, "CA file", ca_file);
 }
 
 static naru_status copy_name(naru_tls *tls, const char *name)
@@ -220,7 +239,7 @@ static naru_status copy_name(naru_tls *tls, const char *name)
     return NARU_OK;
 }
 
-static naru_status configure_client(naru_tls *tls, const naru_tls_client_options *options, complaint reason)
+static naru_status configure_client(naru_tls *tls, const naru_tls_client_options *options, naru__tls_reason reason)
 {
     SSL_CTX *context = tls->context;
     naru_status status = NARU_OK;
@@ -228,12 +247,18 @@ static naru_status configure_client(naru_tls *tls, const naru_tls_client_options
     if (SSL_CTX_set_alpn_protos(context, ALPN_HTTP, ALPN_HTTP_BYTES) != 0) {
         return NARU_ERR_MEMORY;
     }
+    if (options->pinned_key) {
+        status = naru__tls_pin(context, options->pinned_key);
+    }
+    if (status != NARU_OK) {
+        return complain(reason, status, "the pinned key is no SHA-256 in base64, or there are more than 16");
+    }
     tls->checks_names = !options->insecure;
     if (!options->insecure) {
         status = trust(context, options->ca_file, reason);
     }
     if (status == NARU_OK && options->certificate_file) {
-        status = load_identity(context, options->certificate_file, options->key_file, reason);
+        status = naru__tls_load_identity(context, options->certificate_file, options->key_file, reason);
     }
     if (status == NARU_OK && options->server_name) {
         status = copy_name(tls, options->server_name);
@@ -245,11 +270,11 @@ naru_status naru_tls_client_new(const naru_tls_client_options *options, naru_tls
                                 size_t reason_bytes)
 {
     const naru_tls_client_options chosen = options ? *options : (naru_tls_client_options){0};
-    naru_tls *tls = tls_new(false);
+    naru_tls *tls = tls_new(naru__tls_context_new(false));
     if (!tls) {
         return NARU_ERR_MEMORY;
     }
-    naru_status status = configure_client(tls, &chosen, (complaint){reason, reason_bytes});
+    naru_status status = configure_client(tls, &chosen, (naru__tls_reason){reason, reason_bytes});
     if (status != NARU_OK) {
         naru_tls_unref(tls);
         return status;

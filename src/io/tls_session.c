@@ -121,7 +121,7 @@ naru__tls_session *naru__tls_session_new(const naru_tls *tls, bool server, const
     }
     naru_buf_init(&session->held, allocator);
     naru_buf_init(&session->out, allocator);
-    session->ssl = SSL_new(naru__tls_context(tls));
+    session->ssl = naru__tls_connection(tls);
     if (!session->ssl || !attach_bio(session) || !(server || begin_client(session, tls, name))) {
         naru__tls_session_free(session, allocator);
         ERR_clear_error();
@@ -171,8 +171,9 @@ naru_status naru__tls_handshake(naru__tls_session *session)
     ERR_clear_error();
     int result = SSL_do_handshake(session->ssl);
     if (result == 1) {
-        session->handshaken = true;
-        return NARU_OK;
+        session->wrong_key = !naru__tls_pin_holds(session->ssl);
+        session->handshaken = !session->wrong_key;
+        return session->wrong_key ? NARU_ERR_TLS : NARU_OK;
     }
     naru_status status = judge(session, result);
     return status == NARU_END ? NARU_ERR_TLS : status; /* close_notify instead of a handshake */
@@ -215,6 +216,8 @@ void naru__tls_explain(const naru__tls_session *session, char *out, size_t out_b
         ERR_GET_LIB(session->error) == ERR_LIB_SSL && ERR_GET_REASON(session->error) == SSL_R_CERTIFICATE_VERIFY_FAILED;
     if (certificate && verified != X509_V_OK) {
         snprintf(out, out_bytes, "certificate verify failed: %s", X509_verify_cert_error_string(verified));
+    } else if (session->wrong_key) {
+        snprintf(out, out_bytes, "certificate verify failed: the server's public key is not the pinned one");
     } else if (session->out_of_memory) {
         snprintf(out, out_bytes, "TLS failed: no memory");
     } else {

@@ -15,6 +15,7 @@ typedef struct naru__tls_session {
     bool handshaken;
     bool notified; /* our close_notify has been written */
     bool out_of_memory;
+    bool wrong_key; /* not the pinned one */
 } naru__tls_session;
 
 /* shapes    name: whom a client means, for SNI and the check, unless the context names somebody; NULL for
@@ -36,9 +37,15 @@ void naru__tls_notify_close(naru__tls_session *session);
 void naru__tls_explain(const naru__tls_session *session, char *out, size_t out_bytes);
 
 /* tls.c: what a context says. */
-SSL_CTX *naru__tls_context(const naru_tls *tls);
+SSL *naru__tls_connection(const naru_tls *tls); /* by what it holds now. NULL: no memory */
 bool naru__tls_checks_names(const naru_tls *tls);
 const char *naru__tls_server_name(const naru_tls *tls); /* NULL: as dialled */
 const char *naru__tls_error_text(unsigned long error);  /* static */
+
+/* tls_pin.c */
+/* Accept only these keys: hashes as naru_tls_client_options.pinned_key. errors NARU_ERR_ARGUMENT, NARU_ERR_MEMORY. */
+NARU_MUST_USE naru_status naru__tls_pin(SSL_CTX *context, const char *text);
+/* After the handshake: is the peer's key a pinned one, if any is? */
+bool naru__tls_pin_holds(const SSL *ssl);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "server/respond.h"
+#include <stdio.h>
 
 void naru__exchange_drop(naru__exchange *exchange)
 {
@@ -76,6 +77,10 @@ static naru_status needed_fields(naru_request *request, int status)
     } else if (status == 426) {
         done = naru__request_field(request, "Upgrade", naru_span_of("websocket"));
         done = done < 0 ? done : naru__request_field(request, "Sec-WebSocket-Version", naru_span_of("13"));
+    } else if (status == 429) {
+        char seconds[16];
+        int size = snprintf(seconds, sizeof seconds, "%u", (unsigned)request->retry_after_s);
+        done = naru__request_field(request, "Retry-After", (naru_span){(const uint8_t *)seconds, (size_t)size});
     }
     return done;
 }
@@ -89,6 +94,8 @@ void naru__exchange_refuse(naru__exchange *exchange, int status, const char *tex
     naru_buf_take(&request->fields, naru__buf_size(&request->fields));
     if (status >= 400) {
         log_refusal(exchange, status, text);
+        exchange->server->counts.refused++;
+        exchange->server->counts.limited += status == 429;
     }
     exchange->keep = exchange->keep && !close;
     exchange->phase = NARU__EXCHANGE_SENDING;

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/memory.h"
+#include "server/guest.h"
 #include "server/remainder.h"
 #include <string.h>
 
@@ -31,12 +32,18 @@ void naru__exchange_forget(naru__exchange *exchange)
 {
     naru_request *request = &exchange->request;
     naru_http_head_free(request->head);
+    if (request->guest) {
+        exchange->stream->told = exchange->guest ? &exchange->guest->peer : NULL;
+        naru__guest_free(exchange->server, request->guest);
+        request->guest = NULL;
+    }
     naru_buf_deinit(&request->path);
     naru_buf_deinit(&request->body);
     naru_buf_deinit(&request->fields);
     request->head = NULL;
     request->complete = false;
     request->upgrade = false;
+    request->forwarded_tls = false;
     request->route = NULL;
     request->on_cancel = NULL;
 }
@@ -202,19 +209,24 @@ static const naru__stream_handler handler = {
 
 /* ---- its life ------------------------------------------------------------------------------------------------ */
 
-naru_status naru__exchange_open(naru_server *server, int fd, naru_tls *tls)
+naru_status naru__exchange_open(naru_server *server, const naru__arrival *arrival, naru__exchange **exchange_out)
 {
     naru__exchange *exchange = naru__alloc_zero(server->allocator, sizeof *exchange);
     if (!exchange) {
         return NARU_ERR_MEMORY;
     }
-    exchange->stream = naru__stream_accept(server->loop, fd, tls, &handler, exchange);
+    naru_buf_init(&exchange->held, server->allocator);
+    if (arrival->bytes.size > 0 && naru_buf_append(&exchange->held, arrival->bytes) < 0) {
+        naru__free(server->allocator, exchange, sizeof *exchange);
+        return NARU_ERR_MEMORY;
+    }
+    exchange->stream = naru__stream_accept(server->loop, arrival->fd, arrival->tls, &handler, exchange);
     if (!exchange->stream) {
+        naru_buf_deinit(&exchange->held);
         naru__free(server->allocator, exchange, sizeof *exchange);
         return NARU_ERR_SYSTEM;
     }
     exchange->server = server;
-    naru_buf_init(&exchange->held, server->allocator);
     naru_buf_init(&exchange->request.path, server->allocator);
     naru_buf_init(&exchange->request.body, server->allocator);
     naru_buf_init(&exchange->request.fields, server->allocator);
@@ -226,7 +238,8 @@ naru_status naru__exchange_open(naru_server *server, int fd, naru_tls *tls)
         exchange->next->link = &exchange->next;
     }
     server->exchanges = exchange;
-    naru__exchange_time(exchange, server->options.handshake_timeout_ms);
+    naru__loop_timer_start(server->loop, &exchange->timer, arrival->until_ms);
+    *exchange_out = exchange;
     return NARU_OK;
 }
 
@@ -243,5 +256,9 @@ void naru__exchange_free(naru__exchange *exchange)
     naru__remainder_free(exchange->remainder);
     naru__exchange_forget(exchange);
     naru_buf_deinit(&exchange->held);
+    if (exchange->guest) {
+        exchange->stream->told = NULL;
+        naru__guest_free(exchange->server, exchange->guest);
+    }
     naru__loop_free_later(loop, exchange, sizeof *exchange);
 }

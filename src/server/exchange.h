@@ -29,6 +29,7 @@ enum {
     NARU__HELD_BYTES_MAX = 64 * 1024,  /* kept for a request that is not answered yet, before the stream is paused */
     NARU__OUT_HIGH_BYTES = 128 * 1024, /* answers queued, before the next request has to wait */
     NARU__OUT_LOW_BYTES = 32 * 1024,
+    NARU__CROWDED_RETRY_S = 5,           /* Retry-After where nobody knows when there will be room */
     NARU__LINGER_BYTES_MAX = 1024 * 1024 /* read and dropped behind a last answer */
 };
 
@@ -41,6 +42,9 @@ struct naru_request {
     naru_ws_request ws; /* of an upgrade */
     bool complete;      /* the head is */
     bool upgrade;
+    bool forwarded_tls;     /* a trusted proxy was asked by TLS */
+    uint32_t retry_after_s; /* of a 429 */
+    naru__guest *guest;     /* whom a trusted proxy asks for; NULL: the connection's */
     void (*on_cancel)(void *user);
     void *cancel_user;
 };
@@ -58,14 +62,17 @@ struct naru__exchange {
     naru_http_body body;
     naru_buf held; /* bytes behind a request that is not answered yet */
     naru__remainder *remainder;
+    naru__guest *guest;                       /* NULL: nothing is known that the socket does not tell */
     naru_conn *conn;                          /* ACCEPTED */
     const naru__stream_handler *conn_handler; /* what it made of the stream */
     uint64_t moved_mark;                      /* naru__exchange_moved when the timer was started */
     size_t drained;                           /* bytes dropped while lingering */
     naru_status ended;                        /* what on_end said; NARU_OK: nothing yet */
     uint8_t phase;
-    bool keep;   /* another request may follow on this connection */
-    bool paused; /* the stream */
+    bool trusted; /* it is a proxy whose word counts */
+    bool crowded; /* its address has too many: it is told so, and nothing else */
+    bool keep;    /* another request may follow on this connection */
+    bool paused;  /* the stream */
     bool begun;  /* a first request has begun: its deadline counts from the accept, later ones' from their first byte */
     bool taking; /* bytes are being gone through further up the stack */
     bool calling; /* the application has the request in a callback further up the stack */
@@ -76,8 +83,9 @@ static inline naru__exchange *naru__exchange_of(const naru_request *request)
     return (naru__exchange *)(uintptr_t)request;
 }
 
-/* A new connection of a listener. errors NARU_ERR_MEMORY or NARU_ERR_SYSTEM: fd is still the caller's. */
-NARU_MUST_USE naru_status naru__exchange_open(naru_server *server, int fd, naru_tls *tls);
+/* A new connection. errors NARU_ERR_MEMORY or NARU_ERR_SYSTEM: fd is still the caller's. */
+NARU_MUST_USE naru_status naru__exchange_open(naru_server *server, const naru__arrival *arrival,
+                                              naru__exchange **exchange_out);
 /* All of the answer is queued: on to the next request, or to the end. */
 void naru__exchange_answered(naru__exchange *exchange);
 /* Enough of the answer is out. */
@@ -92,6 +100,15 @@ void naru__exchange_unpause(naru__exchange *exchange);
 void naru__exchange_forget(naru__exchange *exchange);
 /* Take it off the server's list and free it at the end of the turn; the stream is the caller's now. */
 void naru__exchange_free(naru__exchange *exchange);
+
+/* ---- arrive.c ----------------------------------------------------------------------------------------------- */
+
+/* Learn from the head for whom a proxy asks. errors NARU_ERR_MEMORY */
+NARU_MUST_USE naru_status naru__exchange_identify(naru__exchange *exchange);
+/* May its address have one more WebSocket now? false: it was answered with 429, or ended. */
+bool naru__exchange_admit(naru__exchange *exchange);
+/* The guest for whom the connection goes on without the exchange. NULL: none. */
+naru__guest *naru__exchange_take_guest(naru__exchange *exchange);
 
 /* ---- intake.c ----------------------------------------------------------------------------------------------- */
 

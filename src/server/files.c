@@ -163,7 +163,7 @@ static bool is_folder(const char *directory)
 naru_status naru_server_route_files(naru_server *server, const char *path, const char *directory)
 {
     naru_span span = naru_span_of(path);
-    if (!directory || span.size == 0 || span.data[span.size - 1] != '*') {
+    if (!directory || span.size == 0 || span.data[span.size - 1] != '*' || memchr(span.data, '{', span.size)) {
         return NARU_ERR_ARGUMENT;
     }
     if (!is_folder(directory)) {
@@ -171,7 +171,7 @@ naru_status naru_server_route_files(naru_server *server, const char *path, const
         return NARU_ERR_SYSTEM;
     }
     naru__route *route = NULL;
-    naru_status status = naru__route_add(server, path, directory, false, &route);
+    naru_status status = naru__route_add(server, path, directory, NULL, &route);
     if (status == NARU_OK) {
         route->on_request = on_files;
         route->user = route;

@@ -66,11 +66,12 @@ static void route(naru__exchange *exchange, const naru_input *in)
 {
     naru_request *request = &exchange->request;
     const naru_server *server = exchange->server;
-    naru_span path = naru_buf_span(&request->path);
     bool wanted = naru_ws_request_wanted(request->head);
+    naru__route_question asked = {naru_buf_span(&request->path), wanted, request->head};
+    naru__route_question plain = {asked.path, false, NULL}, upgrade = {asked.path, true, NULL};
     bool has_body = body_expected(request->head);
     exchange->keep = exchange->keep && !wanted;
-    request->route = naru__route_find(server, path, wanted);
+    request->route = naru__route_find(server, &asked);
     if (wanted && request->route) {
         naru__upgrade_ask(exchange);
         return;
@@ -80,12 +81,14 @@ static void route(naru__exchange *exchange, const naru_input *in)
         return;
     }
     if (wanted) {
-        request->route = naru__route_find(server, path, false);
+        request->route = naru__route_find(server, &plain);
     }
     if (request->route) {
         begin_body(exchange, in);
-    } else if (!wanted && naru__route_find(server, path, true)) {
+    } else if (!wanted && naru__route_find(server, &upgrade)) {
         naru__exchange_refuse(exchange, 426, "only WebSocket is spoken here", has_body);
+    } else if (wanted && naru__route_find(server, &upgrade)) {
+        naru__exchange_refuse(exchange, 400, "none of the subprotocols asked for is spoken here", true);
     } else {
         naru__exchange_refuse(exchange, 404, "nothing is here", has_body || wanted);
     }
@@ -114,6 +117,7 @@ static void head_complete(naru__exchange *exchange, const naru_input *in)
     naru_request *request = &exchange->request;
     const char *text = NULL;
     request->complete = true;
+    exchange->server->counts.requests++;
     exchange->keep = naru_http_head_keeps_alive(request->head);
     if (special_target(exchange)) {
         return;
@@ -126,6 +130,11 @@ static void head_complete(naru__exchange *exchange, const naru_input *in)
         naru__exchange_drop(exchange);
     } else if (exchange->server->stopping) {
         naru__exchange_refuse(exchange, 503, "the server is going away", true);
+    } else if (naru__exchange_identify(exchange) < 0) {
+        naru__exchange_drop(exchange);
+    } else if (exchange->crowded) {
+        request->retry_after_s = NARU__CROWDED_RETRY_S;
+        naru__exchange_refuse(exchange, 429, "too many connections of this address", true);
     } else {
         route(exchange, in);
     }

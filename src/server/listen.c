@@ -2,22 +2,37 @@
 #include "server/server.h"
 
 #include "base/memory.h"
-#include "server/exchange.h"
+#include "server/guest.h"
+#include "server/proxy.h"
 #include <unistd.h>
 
 enum { BACKLOG_DEFAULT = 4096 };
+
+static void refuse(naru_server *server, int fd)
+{
+    close(fd);
+    naru__server_released(server);
+}
 
 static void accepted(naru__listener *listener, int fd, void *user)
 {
     naru__listening *listening = user;
     naru_server *server = listening->server;
     (void)listener;
-    if (server->stopping || naru__exchange_open(server, fd, listening->tls) < 0) {
-        close(fd);
-        naru__log(server->loop, NARU_LOG_WARN, "connection refused: no room for it");
-        return;
-    }
+    naru__arrival arrival = {.fd = fd, .tls = listening->tls};
+    arrival.until_ms = naru_loop_now_ms(server->loop) + server->options.handshake_timeout_ms;
     naru__server_took(server);
+    if (listening->proxy && server->trusted_count > 0) {
+        naru__peer peer = naru__peer_of_socket(fd);
+        if (!naru__trusts(server, &peer)) {
+            refuse(server, fd);
+            return;
+        }
+    }
+    naru_status status = listening->proxy ? naru__preface_open(listening, fd) : naru__server_receive(server, &arrival);
+    if (status < 0) {
+        refuse(server, fd);
+    }
 }
 
 static void for_listeners(naru_server *server, void (*act)(naru__listener *listener))
@@ -30,6 +45,7 @@ static void for_listeners(naru_server *server, void (*act)(naru__listener *liste
 void naru__server_took(naru_server *server)
 {
     server->connections++;
+    server->counts.accepted++;
     if (!server->full && server->connections >= server->options.connections_max) {
         server->full = true;
         naru__log(server->loop, NARU_LOG_WARN, "%zu connections: accepting waits", server->connections);
@@ -66,6 +82,7 @@ naru_status naru_server_listen(naru_server *server, const char *address, const n
         naru__free(server->allocator, listening, sizeof *listening);
         return status;
     }
+    listening->proxy = chosen.proxy_protocol;
     listening->tls = chosen.tls ? naru_tls_ref(chosen.tls) : NULL;
     listening->next = server->listenings;
     server->listenings = listening;
@@ -77,6 +94,7 @@ naru_status naru_server_listen(naru_server *server, const char *address, const n
 
 void naru__server_listen_end(naru_server *server)
 {
+    naru__prefaces_end(server);
     while (server->listenings) {
         naru__listening *listening = server->listenings;
         server->listenings = listening->next;

@@ -30,7 +30,7 @@ naru_status naru_server_route_memory(naru_server *server, const char *path, cons
     if (!naru_http_is_field_value(naru_span_of(type)) || (body.size > 0 && !body.data)) {
         return NARU_ERR_ARGUMENT;
     }
-    naru_status status = naru__route_add(server, path, type, false, &route);
+    naru_status status = naru__route_add(server, path, type, NULL, &route);
     if (status < 0) {
         return status;
     }

@@ -1,20 +1,14 @@
-/* Which path goes where: a list that is walked for the longest match. What a route then does is its own business. */
+/* Which path goes where: a tree with a node for each segment of a pattern. A node's literal children are found in one
+ * table for the whole tree; a request visits a node at most once, and none that its own path does not lead to.
+ *
+ * Not for: what a pattern may look like (route_pattern.c), what a route then does. */
 #include "server/route.h"
 
 #include "base/memory.h"
+#include "server/route_table.h"
 #include <string.h>
 
-static bool path_valid(naru_span path)
-{
-    if (path.size == 0 || memchr(path.data, 0, path.size)) {
-        return false;
-    }
-    if (path.size == 1 && path.data[0] == '*') {
-        return true;
-    }
-    bool starred = path.data[path.size - 1] == '*';
-    return path.data[0] == '/' && (!starred || path.data[path.size - 2] == '/');
-}
+/* ---- adding -------------------------------------------------------------------------------------------------- */
 
 static naru__route *route_new(naru_server *server, naru_span path, naru_span text)
 {
@@ -35,78 +29,161 @@ static naru__route *route_new(naru_server *server, naru_span path, naru_span tex
     return route;
 }
 
-naru_status naru__route_add(naru_server *server, const char *path, const char *text, bool upgrades,
+static bool same_protocols(const naru__route *a, const naru__route *b)
+{
+    const char *const *x = a->ws.protocols, *const *y = b->ws.protocols;
+    if (a->ws.protocols_required != b->ws.protocols_required || !a->ws.protocols_required) {
+        return a->ws.protocols_required == b->ws.protocols_required;
+    }
+    for (; *x && *y && strcmp(*x, *y) == 0; x++, y++) {
+    }
+    return !*x && !*y;
+}
+
+/* In the place of the one it replaces; else behind those for certain subprotocols, before the one for all. */
+static void put(naru__route **link, naru__route *route)
+{
+    for (naru__route **at = link; *at; at = &(*at)->beside) {
+        if (same_protocols(*at, route)) {
+            route->beside = (*at)->beside;
+            *at = route;
+            return;
+        }
+    }
+    while (*link && (*link)->ws.protocols_required) {
+        link = &(*link)->beside;
+    }
+    route->beside = *link;
+    *link = route;
+}
+
+/* Where the route belongs. NULL: no memory. */
+static naru__route **place(naru_server *server, const naru__route *route)
+{
+    naru__route_table *table = &server->routes;
+    naru__route_node *node = naru__route_table_root(server);
+    naru_span rest = route->path, segment, name;
+    if (node && rest.size == 0) {
+        return &table->any[route->upgrades];
+    }
+    if (route->prefix && rest.size > 0) {
+        rest.size--;
+    }
+    while (node && naru__path_segment(&rest, &segment)) {
+        bool parameter = naru__route_parameter(segment, &name);
+        node = parameter ? naru__route_table_parameter(server, node) : naru__route_table_add(server, node, segment);
+    }
+    if (!node) {
+        return NULL;
+    }
+    return route->prefix ? &node->below[route->upgrades] : &node->here[route->upgrades];
+}
+
+naru_status naru__route_add(naru_server *server, const char *path, const char *text, const naru_ws_route *ws,
                             naru__route **route_out)
 {
     naru_span span = naru_span_of(path);
-    if (!path_valid(span)) {
+    if (!naru__route_pattern_valid(span)) {
         return NARU_ERR_ARGUMENT;
     }
     naru__route *route = route_new(server, span, naru_span_of(text));
     if (!route) {
         return NARU_ERR_MEMORY;
     }
-    for (naru__route *old = server->routes; old; old = old->next) {
-        bool same =
-            old->upgrades == upgrades && old->prefix == route->prefix && naru_span_equal(old->path, route->path);
-        old->replaced = old->replaced || same;
+    route->upgrades = ws != NULL;
+    if (ws) {
+        route->ws = *ws;
     }
-    route->upgrades = upgrades;
-    route->next = server->routes;
-    server->routes = route;
+    /* From here on it belongs to the server, since nodes that were made for it point into its path. */
+    route->next = server->routes.all;
+    server->routes.all = route;
+    naru__route **link = place(server, route);
+    if (!link) {
+        return NARU_ERR_MEMORY;
+    }
+    put(link, route);
     *route_out = route;
     return NARU_OK;
 }
 
-static bool starts_with(naru_span text, naru_span start)
-{
-    return text.size >= start.size && (start.size == 0 || memcmp(text.data, start.data, start.size) == 0);
-}
+/* ---- finding ------------------------------------------------------------------------------------------------- */
 
-static bool matches(const naru__route *route, naru_span path)
+static bool asks_for(const naru_http_head *head, naru_span protocol)
 {
-    if (!route->prefix) {
-        return naru_span_equal(route->path, path);
-    }
-    bool bare = route->folder && path.size + 1 == route->path.size && starts_with(route->path, path);
-    return bare || starts_with(path, route->path);
-}
-
-const naru__route *naru__route_find(const naru_server *server, naru_span path, bool upgrades)
-{
-    const naru__route *best = NULL;
-    for (const naru__route *route = server->routes; route; route = route->next) {
-        if (route->replaced || route->upgrades != upgrades || !matches(route, path)) {
+    for (size_t i = 0; i < naru_http_head_count(head); i++) {
+        naru_http_field field = naru_http_head_at(head, i);
+        naru_span rest = field.value, member;
+        if (!naru_span_equal_nocase(field.name, naru_span_of("Sec-WebSocket-Protocol"))) {
             continue;
         }
-        if (!route->prefix) {
-            return route;
-        }
-        if (!best || route->path.size > best->path.size) {
-            best = route;
+        while (naru_http_list_next(&rest, &member)) {
+            if (naru_span_equal(member, protocol)) {
+                return true;
+            }
         }
     }
-    return best;
+    return false;
 }
 
-void naru__routes_free(naru_server *server)
+static bool takes(const naru__route *route, const naru_http_head *head)
 {
-    while (server->routes) {
-        naru__route *route = server->routes;
-        server->routes = route->next;
-        naru__free(server->allocator, route, route->bytes);
+    if (!route->ws.protocols_required || !head) {
+        return true;
     }
+    for (const char *const *at = route->ws.protocols; *at; at++) {
+        if (asks_for(head, naru_span_of(*at))) {
+            return true;
+        }
+    }
+    return false;
 }
+
+static const naru__route *pick(const naru__route *route, const naru__route_question *question)
+{
+    while (route && !takes(route, question->head)) {
+        route = route->beside;
+    }
+    return route;
+}
+
+/* As deep as the longest pattern. The tree has one way to each node, so that none is tried twice. */
+static const naru__route *descend(const naru_server *server, const naru__route_node *node, naru_span rest,
+                                  const naru__route_question *question)
+{
+    naru_span segment;
+    const naru__route *route = NULL;
+    const naru__route *below = node->below[question->upgrades];
+    if (!naru__path_segment(&rest, &segment)) {
+        route = pick(node->here[question->upgrades], question);
+        return route || !below || !below->folder ? route : below;
+    }
+    const naru__route_node *child = naru__route_table_find(&server->routes, node, segment);
+    if (child) {
+        route = descend(server, child, rest, question);
+    }
+    if (!route && node->parameter && segment.size > 0) {
+        route = descend(server, node->parameter, rest, question);
+    }
+    return route ? route : pick(below, question);
+}
+
+const naru__route *naru__route_find(const naru_server *server, const naru__route_question *question)
+{
+    const naru__route_node *root = server->routes.root;
+    const naru__route *route = root ? descend(server, root, question->path, question) : NULL;
+    return route ? route : pick(server->routes.any[question->upgrades], question);
+}
+
+/* ---- the application's face ---------------------------------------------------------------------------------- */
 
 naru_status naru_server_route_ws(naru_server *server, const char *path, const naru_ws_route *ws, void *user)
 {
-    if (!ws) {
+    if (!ws || (ws->protocols_required && (!ws->protocols || !ws->protocols[0]))) {
         return NARU_ERR_ARGUMENT;
     }
     naru__route *route = NULL;
-    naru_status status = naru__route_add(server, path, NULL, true, &route);
+    naru_status status = naru__route_add(server, path, NULL, ws, &route);
     if (status == NARU_OK) {
-        route->ws = *ws;
         route->on_request = ws->on_request;
         route->user = user;
     }
@@ -120,7 +197,7 @@ naru_status naru_server_route_http(naru_server *server, const char *path,
         return NARU_ERR_ARGUMENT;
     }
     naru__route *route = NULL;
-    naru_status status = naru__route_add(server, path, NULL, false, &route);
+    naru_status status = naru__route_add(server, path, NULL, NULL, &route);
     if (status == NARU_OK) {
         route->on_request = on_request;
         route->user = user;

@@ -5,10 +5,34 @@
 #include "conn/conn.h"
 #include "io/stream.h"
 #include "server/date.h"
+#include "server/sip.h"
 #include <naru/server.h>
 
 typedef struct naru__exchange naru__exchange;
 typedef struct naru__route naru__route;
+typedef struct naru__route_node naru__route_node;
+typedef struct naru__preface naru__preface;
+typedef struct naru__guest naru__guest;
+typedef struct naru__guest_address naru__guest_address;
+typedef struct naru__network naru__network;
+
+/* The addresses that peers come from; see guest.h. */
+typedef struct naru__guests {
+    naru__guest_address **buckets;          /* NULL: none was counted yet */
+    naru__guest_address *oldest, *youngest; /* of those without connections */
+    size_t idle;
+} naru__guests;
+
+/* The routes and the tree of their patterns; see route_table.h. */
+typedef struct naru__route_table {
+    naru__route *all;
+    naru__route *any[2]; /* of "*"; plain, WebSocket */
+    naru__route_node *root, *nodes;
+    naru__route_node **buckets;
+    size_t buckets_count; /* a power of two, or 0 */
+    size_t count;
+    naru__sip_key key; /* drawn by the server */
+} naru__route_table;
 
 /* One address that is listened to. */
 typedef struct naru__listening {
@@ -16,7 +40,17 @@ typedef struct naru__listening {
     naru_server *server;
     naru__listener *listener;
     naru_tls *tls; /* NULL: plain */
+    bool proxy;    /* a PROXY header comes first */
 } naru__listening;
+
+/* A socket that is to become a connection. */
+typedef struct naru__arrival {
+    int fd;
+    naru_tls *tls;     /* NULL: plain */
+    naru__peer peer;   /* as a proxy told; not known: the socket's */
+    uint64_t until_ms; /* the deadline of its first request */
+    naru_span bytes;   /* that were read of it already; not with TLS */
+} naru__arrival;
 
 struct naru_server {
     naru_loop *loop;
@@ -24,7 +58,14 @@ struct naru_server {
     naru_server_options options; /* filled */
     char *name;                  /* options.server_name's copy */
     naru__listening *listenings;
-    naru__route *routes;
+    naru__route_table routes;
+    naru__conn_owner conn_owner; /* of its WebSockets */
+    naru__conn_counts conn_counts;
+    naru_server_counts counts; /* without what conn_counts has */
+    naru__guests guests;
+    naru__network *trusted;
+    size_t trusted_count;
+    naru__preface *prefaces;   /* connections of which a PROXY header is still awaited */
     naru__exchange *exchanges; /* connections that speak HTTP */
     naru_conn *conns;          /* those that are WebSockets */
     size_t connections;        /* both kinds */
@@ -43,6 +84,10 @@ struct naru_server {
 void naru__server_took(naru_server *server);
 void naru__server_released(naru_server *server);
 
+/* Begin a connection that naru__server_took has counted. errors NARU_ERR_TOO_BIG, NARU_ERR_MEMORY, NARU_ERR_SYSTEM:
+ * logged; fd is still the caller's. */
+NARU_MUST_USE naru_status naru__server_receive(naru_server *server, const naru__arrival *arrival);
+
 /* The pieces of a stop. */
 void naru__server_stop_init(naru_server *server);
 void naru__server_stop_deinit(naru_server *server);
@@ -51,7 +96,7 @@ void naru__server_end_all(naru_server *server);       /* at once */
 
 void naru__server_listen_end(naru_server *server); /* close every listener */
 void naru__server_adopt(naru_server *server, naru_conn *conn);
-extern const naru__conn_owner naru__server_conn_owner;
+void naru__server_count_init(naru_server *server);
 
 /* The Date field's value of this second. */
 naru_span naru__server_date(naru_server *server);

@@ -3,6 +3,7 @@
 #include "server/exchange.h"
 
 #include "base/buf.h"
+#include "server/guest.h"
 #include "server/origin.h"
 #include "server/respond.h"
 
@@ -44,6 +45,9 @@ void naru__upgrade_ask(naru__exchange *exchange)
         naru__exchange_refuse(exchange, 403, "pages of this origin may not connect", true);
         return;
     }
+    if (!naru__exchange_admit(exchange)) {
+        return;
+    }
     request->upgrade = true;
     if (request->route->on_request) {
         naru__exchange_ask(exchange);
@@ -71,7 +75,7 @@ static bool make_conn(naru__exchange *exchange, naru_span protocol, const naru_c
     naru_server *server = exchange->server;
     const naru__stream_handler *own = stream->handler;
     exchange->conn = naru__conn_new(stream, NARU_WS_SERVER, &server->options.conn, &exchange->request.ws.deflate,
-                                    protocol, handler, user, &naru__server_conn_owner, server);
+                                    protocol, handler, user, &server->conn_owner, server);
     exchange->conn_handler = stream->handler;
     stream->handler = own;
     stream->owner = exchange;
@@ -115,7 +119,12 @@ void naru__upgrade_start(naru__exchange *exchange, uint8_t *bytes, size_t size)
     stream->handler = exchange->conn_handler;
     stream->owner = conn;
     naru__server_adopt(server, conn);
+    naru__guest *guest = naru__exchange_take_guest(exchange);
     naru__exchange_free(exchange);
+    stream->told = guest ? &guest->peer : NULL;
+    if (guest && guest->meter) {
+        guest->meter->conn = conn;
+    }
     naru__conn_start(conn, bytes, size);
     naru_buf_deinit(&held);
     if (ended != NARU_OK && conn->stream) {

@@ -3,6 +3,7 @@
  * RFC 6455 5.4, 5.6, 8.1. */
 #include "message.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/ascii.h"
@@ -12,6 +13,9 @@
 #include "frame.h"
 
 const naru__ws_rule naru__ws_text_rule = {NARU_ERR_UTF8, 1007, "6455 8.1", "A text message is not UTF-8."};
+
+/* What is kept may take twice the memory of what has arrived, never what a head announced. */
+enum { GROWTH = 2, ROOM_MIN = 16 << 10 };
 
 /* ---- bytes --------------------------------------------------------------------------------------------- */
 
@@ -36,14 +40,18 @@ naru_status naru__ws_bytes_append(naru__ws_bytes *bytes, naru_span piece, uint64
         return NARU_ERR_MEMORY;
     }
     size_t needed = bytes->size + piece.size;
+    bool in_place = bytes->data && piece.data == bytes->data + bytes->size; /* read into naru__ws_room */
     if (needed > bytes->capacity) {
-        size_t doubled = needed > SIZE_MAX / 2 ? SIZE_MAX : needed * 2;
-        naru_status status = set_capacity(bytes, doubled < total ? doubled : (size_t)total, allocator);
+        size_t grown = needed > SIZE_MAX / GROWTH ? SIZE_MAX : needed * GROWTH;
+        naru_status status = set_capacity(bytes, grown < total ? grown : (size_t)total, allocator);
         if (status != NARU_OK) {
             return status;
         }
     }
-    memcpy(bytes->data + bytes->size, piece.data, piece.size);
+    assert(bytes->data);
+    if (!in_place) {
+        memcpy(bytes->data + bytes->size, piece.data, piece.size);
+    }
     bytes->size = needed;
     return NARU_OK;
 }
@@ -68,22 +76,46 @@ void naru__ws_bytes_free(naru__ws_bytes *bytes, const naru_allocator *allocator)
 
 /* ---- plain payload ------------------------------------------------------------------------------------- */
 
-/* Unmask in place what is there of the frame's payload and take it off the input. */
-static naru_span take_piece(naru_ws *ws, naru_input *in)
+static bool is_checked_text(const naru_ws *ws)
+{
+    return (ws->message & NARU__WS_KIND) == NARU_WS_TEXT && !ws->options->trust_utf8;
+}
+
+/* Unmask in place, and check what is text in the same pass. 6455 8.1: at its first bad byte, whether or not the frame
+ * is through. false: *good_out bytes are good. */
+static bool unmask(naru_ws *ws, naru_input piece, size_t *good_out)
+{
+    bool masked = ws->role == NARU_WS_SERVER && piece.size > 0;
+    bool good = true;
+    if (!is_checked_text(ws)) {
+        if (masked) {
+            naru__mask(piece.data, piece.data, piece.size, ws->head, 0);
+        }
+    } else if (masked) {
+        good = naru__mask_utf8(piece.data, piece.size, ws->head, 0, &ws->utf8, good_out);
+    } else {
+        good = naru__utf8_feed(&ws->utf8, (naru_span){piece.data, piece.size}, good_out);
+    }
+    if (masked) {
+        naru__ws_mask_turn(ws->head, piece.size);
+    }
+    return good;
+}
+
+/* Take what is there of the frame's payload off the input. */
+static naru_status take_piece(naru_ws *ws, naru_input *in, naru_span *piece_out, const naru_ws_turn *turn)
 {
     size_t size = in->size < ws->frame_left ? in->size : (size_t)ws->frame_left;
-    naru_span piece = {in->data, size};
-    if (ws->role == NARU_WS_SERVER && size > 0) {
-        naru__mask(in->data, in->data, size, ws->head, 0);
-        naru__ws_mask_turn(ws->head, size);
-    }
+    size_t good = 0;
+    bool sound = unmask(ws, (naru_input){in->data, size}, &good);
+    *piece_out = (naru_span){in->data, size};
     if (size > 0) {
         in->data += size;
         in->size -= size;
     }
     ws->frame_left -= size;
     ws->offset += size;
-    return piece;
+    return sound ? NARU_OK : naru__ws_fail(ws, &naru__ws_text_rule, ws->offset - size + good, turn);
 }
 
 void naru__ws_mask_turn(uint8_t mask[4], size_t bytes)
@@ -93,22 +125,6 @@ void naru__ws_mask_turn(uint8_t mask[4], size_t bytes)
     for (size_t i = 0; i < sizeof old; i++) {
         mask[i] = old[(i + bytes) & 3];
     }
-}
-
-/* 6455 8.1: at its first bad byte, whether or not the frame is through. */
-static naru_status check_text(naru_ws *ws, naru_span piece, bool last, const naru_ws_turn *turn)
-{
-    if ((ws->message & NARU__WS_KIND) != NARU_WS_TEXT || ws->options->trust_utf8) {
-        return NARU_OK;
-    }
-    size_t good = 0;
-    if (!naru__utf8_feed(&ws->utf8, piece, &good)) {
-        return naru__ws_fail(ws, &naru__ws_text_rule, ws->offset - piece.size + good, turn);
-    }
-    if (last && !naru__utf8_complete(&ws->utf8)) {
-        return naru__ws_fail(ws, &naru__ws_text_rule, ws->offset, turn);
-    }
-    return NARU_OK;
 }
 
 naru_status naru__ws_fail_text(naru_ws *ws, naru_span text, const naru_ws_turn *turn)
@@ -159,6 +175,19 @@ static naru_status keep(naru_ws *ws, naru_span piece)
     return naru__ws_bytes_append(&cold->message, piece, total, ws->allocator);
 }
 
+naru_input naru__ws_room(naru_ws *ws)
+{
+    bool kept = ws->state != NARU_WS_FAILED && (ws->flags & NARU__WS_IN_FRAME) != 0 && ws->cold &&
+                (ws->frame & NARU__WS_CONTROL) == 0 && (ws->message & NARU__WS_COMPRESSED) == 0 && !ws->cold->delivered;
+    if (!kept || ws->cold->message.size == 0) {
+        return (naru_input){NULL, 0};
+    }
+    naru__ws_bytes *bytes = &ws->cold->message;
+    size_t room = bytes->capacity - bytes->size;
+    room = room < ws->frame_left ? room : (size_t)ws->frame_left;
+    return room >= ROOM_MIN ? (naru_input){bytes->data + bytes->size, room} : (naru_input){NULL, 0};
+}
+
 static bool keeps(const naru_ws *ws)
 {
     return ws->cold && ws->cold->message.size > 0;
@@ -180,12 +209,15 @@ static bool delivers(const naru_ws *ws, size_t piece_bytes, bool frame_done, boo
 
 static naru_status take_plain(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)
 {
-    naru_span piece = take_piece(ws, in);
-    bool frame_done = ws->frame_left == 0;
-    bool last = frame_done && (ws->frame & NARU__WS_FIN) != 0;
-    naru_status status = check_text(ws, piece, last, turn);
+    naru_span piece;
+    naru_status status = take_piece(ws, in, &piece, turn);
     if (status != NARU_OK) {
         return status;
+    }
+    bool frame_done = ws->frame_left == 0;
+    bool last = frame_done && (ws->frame & NARU__WS_FIN) != 0;
+    if (last && is_checked_text(ws) && !naru__utf8_complete(&ws->utf8)) {
+        return naru__ws_fail(ws, &naru__ws_text_rule, ws->offset, turn);
     }
     if (frame_done) {
         ws->flags &= (uint8_t)~NARU__WS_IN_FRAME;

@@ -29,6 +29,22 @@ static inline size_t short_head(const naru_input *in, bool masked, size_t *lengt
     return size + length <= in->size ? size : 0;
 }
 
+/* Text is unmasked and checked in one pass over the memory. false: it is none. */
+static inline bool unmask(bool text, bool masked, uint8_t *bytes, size_t size)
+{
+    if (!text) {
+        if (masked) {
+            naru__mask(bytes, bytes, size, bytes - MASK_BYTES, 0);
+        }
+        return true;
+    }
+    if (!masked) {
+        return naru_utf8_valid((naru_span){bytes, size});
+    }
+    naru__utf8 utf8 = {0};
+    return naru__mask_utf8(bytes, size, bytes - MASK_BYTES, 0, &utf8, NULL) && naru__utf8_complete(&utf8);
+}
+
 naru_status naru_ws_next(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)
 {
     if ((ws->flags & NARU__WS_SLOW) != 0 || !naru__ws_turn_ready(ws, turn)) {
@@ -51,10 +67,7 @@ naru_status naru_ws_next(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, 
     in->size -= head + length;
     ws->offset += head + length;
     ws->heard_ms = turn->now_ms;
-    if (masked) {
-        naru__mask(to, to, length, to - MASK_BYTES, 0);
-    }
-    if (kind == NARU_WS_TEXT && !options->trust_utf8 && !naru_utf8_valid(payload)) {
+    if (!unmask(kind == NARU_WS_TEXT && !options->trust_utf8, masked, to, length)) {
         return naru__ws_fail_text(ws, payload, turn);
     }
     *event_out = (naru_ws_event){

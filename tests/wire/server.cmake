@@ -1,5 +1,7 @@
 # The server seen by raw sockets in its own thread.
-foreach(part abuse files keep memory status stop time upgrade)
+foreach(part abuse count files given keep memory peer route status stop time upgrade)
   naru_unit_test(wire.server_${part} WET SOURCES server_${part}_test.c LABELS wet)
 endforeach()
-naru_unit_test(wire.server_listen WET SOURCES server_listen_test.c LIBS OpenSSL::SSL LABELS wet)
+foreach(part listen tls)
+  naru_unit_test(wire.server_${part} WET SOURCES server_${part}_test.c LIBS OpenSSL::SSL OpenSSL::Crypto LABELS wet)
+endforeach()

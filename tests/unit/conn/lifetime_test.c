@@ -258,7 +258,7 @@ TEST(a_peer_that_answers_pings_lives)
     harness h;
     harness_init(&h);
     h.options.ws.ping_interval_ms = 10;
-    h.options.ws.pong_timeout_ms = 1000;
+    h.options.ws.pong_timeout_ms = 60000; /* far beyond the patience of this test: no ping may wait for it */
     REQUIRE(harness_start(&h));
     received in = {0};
     for (size_t pongs = 0; pongs < 5; pongs++) {
@@ -313,6 +313,63 @@ static void pause_then_echo(harness *h, naru_span data)
     naru_conn_resume(h->conn);
 }
 
+static uint64_t large_sum;
+static size_t large_bytes;
+
+static void sum_up(harness *h, naru_span data)
+{
+    (void)h;
+    large_bytes += data.size;
+    for (size_t i = 0; i < data.size; i++) {
+        large_sum = large_sum * 31 + data.data[i];
+    }
+}
+
+/* What is read straight into its place must be what was sent: several large messages whose pieces end anywhere, small
+ * ones between them, and a pause in the middle. */
+TEST(large_messages_arrive_whole)
+{
+    enum { LARGE = 700001, COUNT = 5 };
+    harness h;
+    harness_init(&h);
+    h.on_message = sum_up;
+    REQUIRE(harness_start(&h));
+    size_t frame = 14 + LARGE;
+    uint8_t *wire = calloc(COUNT, frame + 8);
+    size_t size = 0;
+    uint64_t expected = 0;
+    for (size_t n = 0; n < COUNT; n++) {
+        const uint8_t head[14] = {0x82, 0xff, 0, 0, 0, 0, 0, LARGE >> 16, LARGE >> 8 & 0xff, LARGE & 0xff, 1, 2, 3, 4};
+        memcpy(wire + size, head, sizeof head);
+        for (size_t i = 0; i < LARGE; i++) {
+            uint8_t byte = (uint8_t)(i * 7 + n + (i >> 12));
+            expected = expected * 31 + byte;
+            wire[size + 14 + i] = byte ^ head[10 + i % 4];
+        }
+        size += frame;
+        size += put_frame(wire + size, 2, "+", 1);
+        expected = expected * 31 + '+';
+    }
+    large_sum = large_bytes = 0;
+    size_t written = 0;
+    uint64_t end_ms = wall_ms() + 5000;
+    for (size_t round = 0; written < size && wall_ms() < end_ms; round++) {
+        ssize_t some = write(h.peer, wire + written, size - written < 77777 ? size - written : 77777);
+        written += some > 0 ? (size_t)some : 0;
+        naru_loop_turn(h.loop, 0);
+        if (round % 7 == 3) {
+            naru_conn_pause(h.conn);
+            naru_loop_turn(h.loop, 0);
+            naru_conn_resume(h.conn);
+        }
+    }
+    CHECK(turn_until(&h, 'M', (size_t)2 * COUNT));
+    CHECK_EQ(large_bytes, COUNT * ((size_t)LARGE + 1));
+    CHECK_EQ(large_sum, expected);
+    free(wire);
+    harness_end(&h);
+}
+
 /* Each allocation in turn fails once: the connection may die, on_close comes at most once, nothing leaks. */
 TEST(every_allocation_may_fail)
 {
@@ -362,4 +419,5 @@ TEST_MAIN({"echoes and closes", echoes_and_closes},
           {"silence is noticed", silence_is_noticed},
           {"a peer that answers pings lives", a_peer_that_answers_pings_lives},
           {"a paused connection is not taken for silent", a_paused_connection_is_not_taken_for_silent},
-          {"a lost peer is 1006", a_lost_peer_is_1006}, {"every allocation may fail", every_allocation_may_fail})
+          {"a lost peer is 1006", a_lost_peer_is_1006}, {"large messages arrive whole", large_messages_arrive_whole},
+          {"every allocation may fail", every_allocation_may_fail})

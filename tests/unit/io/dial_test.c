@@ -337,8 +337,7 @@ TEST(tells_a_name_that_does_not_resolve)
     dial_fails(&dial, NARU_ERR_NAME, NARU__STREAM_NAME, 0, "host name \"nobody.onion\" does not resolve: ");
 }
 
-/* A listener whose queue is full drops what comes, so that a dial hangs. Answers its port; fillers are what fills
- * it. */
+/* A listener whose queue is full drops what comes, so that a dial hangs. Answers its port; fillers fill it. */
 static uint16_t deaf_open(int *deaf, int fillers[4])
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

@@ -139,7 +139,8 @@ static inline void peer_drain(naru__stream *stream)
     }
 }
 
-static const naru__stream_handler peer_handler = {peer_ready, peer_data, peer_end, peer_drain};
+static const naru__stream_handler peer_handler = {
+    .on_ready = peer_ready, .on_data = peer_data, .on_end = peer_end, .on_drain = peer_drain};
 
 static inline void peer_init(peer *self, bed *on)
 {

@@ -9,6 +9,7 @@
 
 #include "harness.h"
 #include "io/cache.h"
+#include "io/core.h"
 
 /* ---- timers -------------------------------------------------------------------------------------------- */
 
@@ -494,6 +495,25 @@ TEST(log_lines_are_escaped_and_bounded)
 
 /* ---- the cache ----------------------------------------------------------------------------------------- */
 
+/* Blocks of a large message are kept while such messages come, and given back soon after. */
+TEST(large_blocks_are_given_back_when_idle)
+{
+    bed on = {.options = {.cache_bytes_max = 4 << 20}};
+    REQUIRE(bed_open(&on));
+    const naru_allocator *allocator = naru_loop_allocator(on.loop);
+    size_t before = on.loop->cache.kept_bytes;
+    void *block = allocator->resize(allocator->user, NULL, 0, 1 << 20);
+    REQUIRE(block != NULL);
+    allocator->resize(allocator->user, block, 1 << 20, 0);
+    CHECK_EQ(on.loop->cache.kept_bytes, before + (1 << 20));
+    CHECK(allocator->resize(allocator->user, NULL, 0, 1 << 20) == block);
+    allocator->resize(allocator->user, block, 1 << 20, 0);
+    CHECK_EQ(naru_loop_turn(on.loop, 0), NARU_OK);
+    CHECK_EQ(naru_loop_run(on.loop), NARU_OK); /* it keeps no loop alive */
+    TURN_UNTIL(&on, on.loop->cache.kept_bytes == before);
+    bed_close(&on);
+}
+
 TEST(cache_hands_out_again)
 {
     failing_allocator memory;
@@ -585,6 +605,7 @@ TEST_MAIN({"timers fire in order", timers_fire_in_order},
           {"catches signals", catches_signals},
           {"randomness is not shared with a child", randomness_is_not_shared_with_a_child},
           {"log lines are escaped and bounded", log_lines_are_escaped_and_bounded},
+          {"large blocks are given back when idle", large_blocks_are_given_back_when_idle},
           {"cache hands out again", cache_hands_out_again},
           {"cache keeps contents at every size", cache_keeps_contents_at_every_size},
           {"cache survives no memory", cache_survives_no_memory}, {"loop survives no memory", loop_survives_no_memory})

@@ -413,7 +413,7 @@ static void close_the_other(naru__stream *stream, uint8_t *bytes, size_t size)
 /* Two streams are ready in the same batch; whichever comes first closes both. */
 TEST(a_stream_closed_by_a_neighbour_hears_nothing)
 {
-    static const naru__stream_handler handler = {NULL, close_the_other, NULL, NULL};
+    static const naru__stream_handler handler = {.on_data = close_the_other};
     bed on = {0};
     peer peers[2];
     int pairs[2][2];

@@ -179,6 +179,24 @@ TEST(a_big_message_is_sized_exactly)
     tear_down(&b);
 }
 
+/* A message in many small fragments does not move at each of them. */
+TEST(fragments_are_gathered_in_few_moves)
+{
+    bench b;
+    naru_ws_event event;
+    naru_status status = NARU_MORE;
+    set_up(&b, NARU_WS_CLIENT, NULL, NULL);
+    for (unsigned i = 0; i < 1000; i++) {
+        uint8_t frame[] = {(uint8_t)((i == 999 ? 0x80 : 0) | (i == 0 ? 2 : 0)), 0x01, 'x'};
+        naru_input in = {frame, sizeof frame};
+        status = naru_ws_next(b.ws, &in, &b.turn, &event);
+    }
+    CHECK_EQ(status, NARU_OK);
+    CHECK_EQ(event.data.size, 1000);
+    CHECK(b.memory.calls < 20);
+    tear_down(&b);
+}
+
 /* A connection that is not being read is not silent by its peer's fault. */
 TEST(touch_moves_the_ping)
 {
@@ -213,6 +231,62 @@ TEST(compression_costs_what_is_documented)
     tear_down(&b);
 }
 
+/* Say `text` in two parts, and again whenever memory ran out. */
+static void say(bench *b, const char *text)
+{
+    size_t half = strlen(text) / 2;
+    naru_span parts[2] = {{(const uint8_t *)text, half}, naru_span_of(text + half)};
+    for (int i = 0; i < 2; i++) {
+        size_t before = naru_buf_span(&b->out).size;
+        naru_status status = NARU_ERR_MEMORY;
+        for (int tries = 0; tries < 2 && status == NARU_ERR_MEMORY; tries++) {
+            status = naru_ws_send_part(b->ws, NARU_WS_TEXT, parts[i], i == 1, NARU_WS_COMPRESS, &b->turn);
+            CHECK(status == NARU_OK || naru_buf_span(&b->out).size == before);
+        }
+        CHECK_EQ(status, NARU_OK);
+    }
+}
+
+static void hear(bench *b, naru_buf *wire, const char *text)
+{
+    naru_ws_event event;
+    naru_input in = {wire->data + wire->begin, naru_buf_span(wire).size};
+    CHECK_EQ(naru_ws_next(b->ws, &in, &b->turn, &event), NARU_OK);
+    CHECK(naru_span_equal(event.data, naru_span_of(text)));
+    CHECK_EQ(naru_ws_next(b->ws, &in, &b->turn, &event), NARU_MORE);
+    naru_buf_take(wire, naru_buf_span(wire).size);
+}
+
+/* Memory may run out at any place of a compressed message: what is sent again, and all that follows, is understood. */
+TEST(a_compressor_survives_running_out_of_memory)
+{
+    /* Long enough for several steps of the compressor, and the second refers to the first. */
+    static char noise[6001];
+    uint32_t x = 7;
+    for (size_t i = 0; i + 1 < sizeof noise; i++) {
+        x = x * 1664525U + 1013904223U;
+        noise[i] = (char)(' ' + (x >> 24) % 90);
+    }
+    const char *const texts[] = {noise, noise + 500, "hello", noise + 100};
+    naru_ws_deflate deflate = {.enabled = true, .server_window_bits = 15, .client_window_bits = 15};
+    bool failed = true;
+    for (size_t n = 2; failed; n++) {
+        bench from, to;
+        set_up(&from, NARU_WS_SERVER, NULL, &deflate);
+        set_up(&to, NARU_WS_CLIENT, NULL, &deflate);
+        from.memory.fail_at = n;
+        for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+            say(&from, texts[i]);
+            hear(&to, &from.out, texts[i]);
+            naru_buf_deinit(&from.out);
+        }
+        failed = from.memory.failed;
+        CHECK(failed || n > 9);
+        tear_down(&from);
+        tear_down(&to);
+    }
+}
+
 /* T45: what does not compress neither hangs nor swells. */
 TEST(noise_does_not_hang)
 {
@@ -240,6 +314,8 @@ TEST_MAIN({"idle sessions are small", idle_sessions_are_small}, {"options fill o
           {"a whole message is not copied", a_whole_message_is_not_copied},
           {"an event may be echoed", an_event_may_be_echoed},
           {"a big message is sized exactly", a_big_message_is_sized_exactly},
+          {"fragments are gathered in few moves", fragments_are_gathered_in_few_moves},
           {"touch moves the ping", touch_moves_the_ping},
           {"compression costs what is documented", compression_costs_what_is_documented},
+          {"a compressor survives running out of memory", a_compressor_survives_running_out_of_memory},
           {"noise does not hang", noise_does_not_hang})

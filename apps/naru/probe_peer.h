@@ -1,0 +1,72 @@
+/* One raw connection to the server under test: bytes and frames exactly as they are asked for, right or wrong. */
+#ifndef NARU_APP_PROBE_PEER_H
+#define NARU_APP_PROBE_PEER_H
+
+#include <naru/ws.h>
+
+#include "options.h"
+
+/* Where to, and how patiently. */
+typedef struct probe_target {
+    naru_url url;
+    char host[256]; /* to resolve: without brackets */
+    char port[8];
+    char authority[300]; /* for Host */
+    const option_list *headers;
+    uint32_t timeout_ms;
+    uint64_t message_bytes_max; /* the largest that is tried */
+    bool echoes;                /* it sends messages back, as was seen before the checks */
+} probe_target;
+
+typedef struct probe_peer {
+    const probe_target *target;
+    int fd;
+    bool ended;  /* the server has closed its side, or reset */
+    bool broken; /* nothing more can be sent */
+    naru_buf in;
+    naru_http_head *head;
+    char key[25];
+} probe_peer;
+
+typedef enum probe_event {
+    PROBE_FRAME = 0,
+    PROBE_ENDED,  /* end of stream, or a reset */
+    PROBE_SILENCE /* nothing in time */
+} probe_event;
+
+typedef struct probe_frame {
+    uint8_t first; /* FIN, RSV, opcode */
+    bool masked;
+    naru_span data; /* until the next call on the peer */
+} probe_frame;
+
+enum {
+    FRAME_FIN = 0x80,
+    FRAME_RSV1 = 0x40,
+    FRAME_CONTINUATION = 0,
+    FRAME_TEXT = 1,
+    FRAME_BINARY = 2,
+    FRAME_CLOSE = 8,
+    FRAME_PING = 9,
+    FRAME_PONG = 10
+};
+
+/* A TCP connection. false: none; the peer is to be closed all the same. */
+bool probe_peer_dial(probe_peer *peer, const probe_target *target);
+void probe_peer_close(probe_peer *peer);
+/* Send while taking in what comes. false: the server takes no more. */
+bool probe_peer_send(probe_peer *peer, naru_span bytes);
+/* Append a frame with a mask, which is not random and need not be. Answers false when there is no memory. */
+bool probe_frame_write(naru_buf *out, uint8_t first, naru_span data);
+bool probe_peer_send_frame(probe_peer *peer, uint8_t first, naru_span data);
+/* The request of a good handshake, which a check may change before it is sent: the line and fields without the empty
+ * line. fields: more of them, each with its CRLF. */
+bool probe_request_write(probe_peer *peer, naru_buf *out, const char *fields);
+/* Read the answer's head: its status, 0 when none came. */
+int probe_peer_answer(probe_peer *peer);
+/* A whole good handshake: its status. */
+int probe_peer_open(probe_peer *peer, const probe_target *target, const char *fields);
+/* The next frame. A frame that is larger than 128 MiB counts as the end. */
+probe_event probe_peer_read(probe_peer *peer, probe_frame *frame_out);
+
+#endif
