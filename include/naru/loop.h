@@ -29,7 +29,7 @@ typedef enum naru_backend {
 typedef struct naru_loop_options {
     const naru_allocator *allocator; /* everything on the loop is taken from it (through the loop's own cache) */
     size_t receive_bytes;            /* the block that all sockets are read into, once per loop; 128 KiB */
-    size_t cache_bytes_max;          /* freed blocks kept for use again; 4 MiB */
+    size_t cache_bytes_max;          /* freed blocks kept for use again; 16 MiB, a quarter for those below 64 KiB */
     naru_log_fn *log;                /* none */
     void *log_user;
     naru_backend backend; /* NARU_BACKEND_AUTO */

@@ -61,7 +61,9 @@ static void give(naru__cache *cache, void *block, size_t bytes)
         return;
     }
     size_t block_bytes = bytes_of(index);
-    if (block_bytes > cache->kept_bytes_max - cache->kept_bytes) {
+    /* Most of the bound is for large blocks, which go again when they are not used; small ones stay. */
+    size_t most = bytes > NARU__CACHE_LARGE_MIN ? cache->kept_bytes_max : cache->kept_bytes_max / 4;
+    if (cache->kept_bytes > most || block_bytes > most - cache->kept_bytes) {
         naru__free(cache->below, block, block_bytes);
         return;
     }

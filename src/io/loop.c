@@ -25,7 +25,7 @@
 #ifdef NARU__CACHE_OFF
 enum { CACHE_BYTES = 0 };
 #else
-enum { CACHE_BYTES = 4 << 20 };
+enum { CACHE_BYTES = 16 << 20 };
 #endif
 
 enum { RECEIVE_BYTES = 128 << 10, BURIALS_MIN = 64, BURIALS_KEPT = 1024, COOLING_MS = 500 };
