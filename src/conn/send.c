@@ -5,9 +5,11 @@
 /* From here up a payload is worth a system call of its own instead of a copy into the queue. */
 enum { WRITE_THROUGH_BYTES_MIN = 16 << 10 };
 
-static bool may_send(const naru_conn *conn)
+/* Is the connection open, and is there room, perhaps after the queue's policy has made it? */
+static naru_status admit(naru_conn *conn, size_t bytes)
 {
-    return conn->phase <= NARU__CONN_OPEN && conn->ws.state == NARU_WS_OPEN;
+    bool open = conn->phase <= NARU__CONN_OPEN && conn->ws.state == NARU_WS_OPEN;
+    return open ? naru__conn_queue_admit(conn, bytes) : NARU_ERR_STATE;
 }
 
 /* What was queued leaves at the end of the turn. NARU_FULL owes the application an on_drain, also when this
@@ -73,10 +75,7 @@ static naru_status send_queued(naru_conn *conn, naru_ws_kind kind, naru_span dat
 
 static naru_status send_long(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
 {
-    if (!may_send(conn)) {
-        return NARU_ERR_STATE;
-    }
-    naru_status status = naru__conn_queue_admit(conn, data.size);
+    naru_status status = admit(conn, data.size);
     if (status != NARU_OK) {
         return status;
     }
@@ -106,10 +105,7 @@ naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, u
 
 naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span data, bool last, unsigned flags)
 {
-    if (!may_send(conn)) {
-        return NARU_ERR_STATE;
-    }
-    naru_status status = naru__conn_queue_admit(conn, data.size);
+    naru_status status = admit(conn, data.size);
     if (status != NARU_OK) {
         return status;
     }
@@ -124,10 +120,7 @@ naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span da
 static naru_status send_control(naru_conn *conn, naru_span data,
                                 naru_status (*write)(naru_ws *ws, naru_span data, const naru_ws_turn *turn))
 {
-    if (!may_send(conn)) {
-        return NARU_ERR_STATE;
-    }
-    naru_status status = naru__conn_queue_admit(conn, data.size);
+    naru_status status = admit(conn, data.size);
     if (status != NARU_OK) {
         return status;
     }
