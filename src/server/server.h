@@ -5,7 +5,7 @@
 #include "conn/conn.h"
 #include "io/stream.h"
 #include "server/date.h"
-#include "server/sip.h"
+#include "base/sip.h"
 #include <naru/server.h>
 
 typedef struct naru__exchange naru__exchange;
