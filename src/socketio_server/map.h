@@ -5,7 +5,7 @@
 #ifndef NARU_SOCKETIO_SERVER_MAP_H
 #define NARU_SOCKETIO_SERVER_MAP_H
 
-#include "server/sip.h"
+#include "base/sip.h"
 
 typedef struct naru__sio_map_entry {
     naru_span key; /* borrowed from value */

@@ -46,12 +46,12 @@ struct naru_sio {
     naru__sio_limits limits; /* of packets that come in */
     naru__sio_map names;     /* of static namespaces and children */
     naru_sio_namespace *namespaces; /* all that have a name; parents are in `parents`, in their order */
-    naru_sio_namespace *parents, *last_parent;
+    naru_sio_namespace *parents;
     uint32_t children; /* of all parents */
     naru__sio_client *clients; /* all of them */
     naru__sio_intake intake; /* for packets that come whole, of whichever client */
     naru_buf text;           /* the packet that is being written */
-    naru_sio_socket *ending; /* disconnected, and the application is not told yet */
+    naru_sio_socket *ending, **ending_end; /* disconnected, and the application is not told yet */
     naru__deferred end;
     void (*on_new_namespace)(naru_sio_namespace *nsp, void *user);
     void *new_namespace_user;
@@ -59,7 +59,8 @@ struct naru_sio {
     const naru__sio_watch *watch; /* NULL: nobody */
     naru__sio_admin *admin;
     void *bundles; /* of serve_client.c */
-    bool closing;
+    size_t namespaces_count; /* their structs; the server's own stays for them */
+    bool freed;
 };
 
 /* ---- namespaces ------------------------------------------------------------------------------------------------ */
@@ -84,7 +85,9 @@ struct naru_sio_namespace {
     naru__sio_hooks hooks;
     naru_sio_socket *sockets, *last_socket; /* connected, in the order they came */
     size_t sockets_count;
-    size_t users; /* sockets of any state, gates: a child with any is not forgotten */
+    size_t users;      /* sockets that are not gone: a child with any is not forgotten */
+    size_t references; /* socket handles: the struct stays for them */
+    bool dropped;      /* only the handles hold it */
     naru__sio_map ids; /* of connected sockets */
     naru_hub *rooms;   /* NULL: no room was joined yet */
     naru__sio_acks acks;
@@ -100,10 +103,11 @@ static inline naru_span naru__sio_name(const naru_sio_namespace *nsp)
 }
 /* The namespace that a client asks for, a child made at need. NULL: there is none, or no memory. */
 naru_sio_namespace *naru__sio_namespace_for(naru_sio *io, naru_span name, naru_span auth);
-/* A socket or a gate of it has gone: is it a child that nobody is in? */
-void naru__sio_namespace_unused(naru_sio_namespace *nsp);
-void naru__sio_namespaces_free(naru_sio *io);
-naru_span naru__sio_namespace_pattern(const naru_sio_namespace *parent);
+/* A socket of it has gone: is it a child that nobody is in? */
+void naru__sio_namespace_left(naru_sio_namespace *nsp);
+void naru__sio_namespace_release(naru_sio_namespace *nsp); /* a handle has gone */
+void naru__sio_namespaces_drop(naru_sio *io);              /* all of them */
+void naru__sio_release(naru_sio *io);                      /* a namespace has gone */
 
 /* ---- clients --------------------------------------------------------------------------------------------------- */
 
@@ -133,9 +137,6 @@ void naru__sio_client_joined(naru__sio_client *client); /* a namespace: the conn
 naru_sio_socket *naru__sio_client_socket(const naru__sio_client *client, naru_span nsp); /* NULL: none */
 /* Packets for this namespace that are on their way are no offence from here on. */
 void naru__sio_client_note_left(naru__sio_client *client, naru_span nsp);
-/* A packet that is written already; text, without attachments. */
-naru_status naru__sio_client_send(naru__sio_client *client, const naru__sio_packet *packet);
-
 /* ---- sockets --------------------------------------------------------------------------------------------------- */
 
 typedef enum naru__sio_state {
@@ -160,7 +161,7 @@ struct naru_sio_socket {
     uint32_t references;
     uint32_t auth_bytes;
     uint32_t rooms, awaited_count;
-    uint8_t id_bytes;
+    uint16_t id_bytes; /* of Engine.IO 3: its namespace's name and more */
     uint8_t pid_bytes; /* 0: no recovery */
     uint8_t state;
     uint8_t reason;
@@ -169,10 +170,8 @@ struct naru_sio_socket {
     char ids[];     /* the id, then room for the private id */
 };
 
-enum { NARU__SIO_IDS_BYTES = 2 * NARU_SIO_ID_SIZE };
-
-/* shapes id: empty: drawn. errors NULL: no memory. It has one reference, its client's. */
-naru_sio_socket *naru__sio_socket_new(naru__sio_client *client, naru_sio_namespace *nsp, naru_span id, naru_span auth);
+/* In the list of its client, which has its one reference, and asking. errors NULL: no memory. */
+naru_sio_socket *naru__sio_socket_new(naru__sio_client *client, naru_sio_namespace *nsp, naru_span auth);
 void naru__sio_draw_id(naru_sio *io, char out[NARU_SIO_ID_SIZE]);
 static inline naru_span naru__sio_id(const naru_sio_socket *socket)
 {
@@ -188,19 +187,26 @@ void naru__sio_connect(naru__sio_client *client, naru_span name, naru_span query
 /* Refuse it with CONNECT_ERROR, data being a JSON text. */
 void naru__sio_connect_error(naru__sio_client *client, naru_span name, naru_span data);
 
+/* rooms.c */
+void naru__sio_rooms_leave_all(naru_sio_socket *socket);
+void naru__sio_rooms_free(naru_sio_namespace *nsp);
+
 /* leave.c: it is connected no more; its rooms stand until the application has been told, which is soon, or here. */
 void naru__sio_socket_end(naru_sio_socket *socket, naru_sio_reason reason);
-void naru__sio_socket_end_now(naru_sio_socket *socket, naru_sio_reason reason);
+void naru__sio_end_tell(naru_sio *io); /* all of them, here */
 void naru__sio_end_init(naru_sio *io);
+
+/* handshake.c: a query `a=1&b=2` as the JSON object of its parameters, appended. */
+NARU_MUST_USE naru_status naru__sio_query_json(naru_span query, naru_buf *json);
 
 /* ---- recovery -------------------------------------------------------------------------------------------------- */
 
 bool naru__sio_recovers(const naru_sio_namespace *nsp);
-/* The client asks to be who it was. true: the socket has the id, the private id, the rooms and the data of the session, and
- * the events that it missed have been sent. */
+/* Does the client ask to be who it was, and can it? true: the socket has the id, the private id, the rooms and the data of
+ * the session, and what it has missed has been sent. */
 bool naru__sio_restore(naru_sio_socket *socket);
 /* A socket that is new: gives it a private id. false: no memory. */
-bool naru__sio_recovery_enter(naru_sio_socket *socket);
+bool naru__sio_recovery_begin(naru_sio_socket *socket);
 /* It has gone: keep its session, or not. */
 void naru__sio_recovery_left(naru_sio_socket *socket, naru_sio_reason reason);
 void naru__sio_recovery_deinit(naru_sio_namespace *nsp);
@@ -235,16 +241,15 @@ struct naru_sio_event {
     const naru_allocator *allocator;
 };
 
-/* Make an event to be read from a packet's data. errors NARU_ERR_MEMORY: a name with escapes. End it with
- * naru__sio_event_deinit. */
-NARU_MUST_USE naru_status naru__sio_event_init(naru_sio_event *event, naru__sio_event_state *state, naru_sio *io,
-                                               naru_json array, const naru_span *attachments, uint32_t count,
-                                               bool is_answer);
+/* Make an event to be read from a packet's data. End it with naru__sio_event_deinit. */
+void naru__sio_event_init(naru_sio_event *event, naru__sio_event_state *state, naru_sio *io,
+                          naru_json array, const naru_span *attachments, uint32_t count, bool is_answer);
 void naru__sio_event_deinit(naru_sio_event *event);
 
 /* dispatch.c: to the listeners; an answer to who waits for it. */
 void naru__sio_hear_event(naru_sio_socket *socket, const naru__sio_message *message);
 void naru__sio_hear_answer(naru_sio_socket *socket, const naru__sio_message *message);
+void naru__sio_call_any(naru_sio_socket *socket, const naru_sio_event *event, bool outgoing);
 /* The namespace's hooks and its parent's, the parent's first. Start with NULL; NULL: no more. */
 naru__sio_hooks *naru__sio_hooks_next(naru_sio_namespace *nsp, const naru__sio_hooks *last);
 
