@@ -39,8 +39,9 @@ typedef struct naru__sio_intake {
     naru__sio_limits limits;
     naru__sio_encoding encoding; /* read it after the first message: what the peer speaks */
     uint32_t waiting;            /* attachments still to come */
-    uint32_t spans_count;        /* attachments of the packet in hand */
-    naru_span *spans;            /* that many; while waiting, data is unset */
+    uint32_t spans_count;        /* how many `spans` has room for */
+    naru_span *spans;            /* the attachments; those that are waited for are not set */
+    naru__sio_packet packet;     /* in hand */
     naru_buf text;               /* the packet in hand, as JSON */
     naru_buf bytes;              /* attachments so far, one behind the other */
 } naru__sio_intake;

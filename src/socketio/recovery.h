@@ -17,7 +17,7 @@ typedef struct naru__sio_recovery_options {
     uint64_t away_ms_max;  /* how long a session and an event are kept; 120000 */
     size_t log_bytes_max;  /* all events' text, attachments and rooms together; 4 MiB */
     uint32_t events_max;   /* 10000 */
-    uint32_t sessions_max; /* that are away; the one that went first makes room; 10000 */
+    uint32_t sessions_max; /* that are away; more are not kept; 10000 */
 } naru__sio_recovery_options;
 
 typedef struct naru__sio_recovery naru__sio_recovery;
@@ -68,13 +68,16 @@ typedef struct naru__sio_recovery_session {
     uint32_t rooms_count;
     naru_span data;    /* what the application keeps of it, any bytes */
     uint64_t position; /* of the log when the socket joined: what counts as seen by one that saw no event */
+    uint64_t sent;     /* the last event that was sent to the socket, its position at joining before that; 0: not known.
+                        * A client that saw this one comes back however far the log has moved on before it went */
 } naru__sio_recovery_session;
 
 /* A socket of that pid is alive. owner: who is named as the ghost if its client comes back too early; never NULL.
  * errors    NARU_ERR_MEMORY, NARU_ERR_ARGUMENT (size of the pid), NARU_ERR_STATE: the pid is there already. */
 NARU_MUST_USE naru_status naru__sio_recovery_enter(naru__sio_recovery *recovery, naru_span pid, void *owner);
 /* It went away for a reason that it may come back from: keep the session. Nothing if `owner` has lost the pid.
- * errors    NARU_ERR_MEMORY: it is not kept, and cannot come back. NARU_ERR_STATE: the pid is not owner's. */
+ * errors    NARU_ERR_MEMORY, NARU_ERR_TOO_MANY (sessions_max): it is not kept, and cannot come back. NARU_ERR_STATE: the
+ *           pid is not owner's. */
 NARU_MUST_USE naru_status naru__sio_recovery_save(naru__sio_recovery *recovery,
                                                   const naru__sio_recovery_session *session, void *owner,
                                                   uint64_t now_ms);
@@ -94,7 +97,7 @@ typedef struct naru__sio_recovery_restored {
  * errors    NARU_ERR_STATE: the pid is alive, out->ghost owns it: have that one save and close, then call again.
  *           NARU_ERR_REFUSED: unknown or expired pid, strange offset, an offset that the log has lost, or one from which
  *           events were replayed before (the client may hold them, and would see them twice): it is a new session.
- *           Nothing is kept then. */
+ *           If the pid was away, out->session is what it was, for the application to know, and it is not kept. */
 NARU_MUST_USE naru_status naru__sio_recovery_restore(naru__sio_recovery *recovery, naru_span pid, naru_span offset,
                                                      void *owner, uint64_t now_ms, naru__sio_recovery_restored *out);
 /* The next event behind *position that is for the session: (no rooms, or one of its rooms) and none of its rooms
