@@ -15,6 +15,7 @@ enum { NARU__ENGINE_FRAMES = 4 };
 struct naru__engine_message {
     const naru_allocator *allocator; /* NULL: static, not counted */
     size_t refs;
+    size_t sends; /* over WebSocket, so far: from the second on its frame is worth keeping */
     bool binary;
     unsigned flags;                    /* of the caller, not looked at */
     size_t size;                       /* of the payload, which stands behind the type byte */

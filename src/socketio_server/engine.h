@@ -7,7 +7,7 @@
 
 /* One message that many sessions are sent, frozen. Each way to write it (a WebSocket frame, base64, revision 3) is made
  * once, when the first session needs it. */
-typedef struct naru__eio_shared naru__eio_shared;
+typedef struct naru__engine_message naru__eio_shared;
 
 /* A copy of data with one reference. shapes flags: as of naru_ws_send. errors NULL: no memory. */
 NARU_MUST_USE naru__eio_shared *naru__eio_shared_new(naru_eio_server *eio, naru_ws_kind kind, naru_span data,
