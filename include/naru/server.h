@@ -36,7 +36,9 @@ typedef struct naru_server_options {
     naru_origin_policy origin_policy;
     const char *const *origins; /* for NARU_ORIGIN_LIST; borrowed */
     size_t origins_count;
-    uint64_t body_bytes_max; /* of a plain request's body; 1 MiB; passed: 413 */
+    /* of a plain request's body; 1 MiB; passed: 413, after which the connection lives on if no more than 64 KiB had to
+     * be read in vain */
+    uint64_t body_bytes_max;
     /* from accept to the request's answer, TLS included, not moved by bytes; 10000; 408 */
     uint32_t handshake_timeout_ms;
     uint32_t idle_timeout_ms; /* a kept-alive HTTP connection between two requests; 30000 */
@@ -127,6 +129,12 @@ NARU_API bool naru_request_protocol(const naru_request *request, size_t index, n
  * peer that only ended its own side may still read the answer to a plain request: that is no leaving. */
 NARU_API void naru_request_on_cancel(naru_request *request, void (*on_cancel)(void *user), void *user);
 
+/* How long the answer may take from now on, instead of what is left of handshake_timeout_ms: for long polling. Then 503,
+ * as before. NARU_NEVER: as long as the peer stays; one that vanishes without a word stays for ever, so prefer a number.
+ * A peer that ends its own side meanwhile is most likely gone, and gets handshake_timeout_ms from then. May be called
+ * again. errors NARU_ERR_STATE: answered. */
+NARU_API naru_status naru_request_set_timeout(naru_request *request, uint32_t timeout_ms);
+
 /* Add a field to the answer, whichever it becomes. errors NARU_ERR_ARGUMENT: a bad name or value, or a field that naru
  * itself writes (Content-Length, Content-Type, Transfer-Encoding, Connection, Keep-Alive, Upgrade, Sec-WebSocket-*,
  * Date). NARU_ERR_STATE: answered. NARU_ERR_MEMORY. */
@@ -174,6 +182,14 @@ NARU_API NARU_MUST_USE naru_status naru_server_route_ws(naru_server *server, con
 NARU_API NARU_MUST_USE naru_status naru_server_route_http(naru_server *server, const char *path,
                                                           void (*on_request)(naru_request *request, void *user),
                                                           void *user);
+/* What a path does with a plain request of any method. 0: the default that is named. */
+typedef struct naru_http_route {
+    void (*on_request)(naru_request *request, void *user);
+    uint64_t body_bytes_max; /* of a request's body; the server's */
+} naru_http_route;
+/* The same with more to say; route is copied. errors NARU_ERR_ARGUMENT, NARU_ERR_MEMORY. */
+NARU_API NARU_MUST_USE naru_status naru_server_route_http_with(naru_server *server, const char *path,
+                                                               const naru_http_route *route, void *user);
 /* Serve the files below directory for GET and HEAD: index.html for a folder, no dot files, nothing outside of it
  * (also not through symbolic links). path is a prefix route without
  * parameters. errors NARU_ERR_SYSTEM: no such folder, logged. */

@@ -234,8 +234,8 @@ NARU_API void naru_sio_on_new_namespace(naru_sio *io, void (*made)(naru_sio_name
 
 /* Asked before "connection", one after the other, in the order they were added. Each calls exactly one of naru_sio_next
  * and naru_sio_refuse, at once or later; the handle is gone after it. The socket is not connected yet: what is emitted
- * to it is refused; joins hold. Both calls are fine when the client has gone meanwhile. For HTTP requests see
- * naru_eio_options. errors NARU_ERR_MEMORY. */
+ * to it is refused; joins hold, and its id is final once it is connected, since it may yet become who it was. Both
+ * calls are fine when the client has gone meanwhile. For HTTP requests see naru_eio_options. errors NARU_ERR_MEMORY. */
 typedef struct naru_sio_gate naru_sio_gate;
 typedef void naru_sio_middleware(naru_sio_socket *socket, naru_sio_gate *gate, void *user);
 NARU_API naru_status naru_sio_use(naru_sio_namespace *nsp, naru_sio_middleware *middleware, void *user);
@@ -335,21 +335,22 @@ NARU_API void *naru_sio_socket_user(const naru_sio_socket *socket);
 NARU_API naru_status naru_sio_socket_set_data(naru_sio_socket *socket, naru_span json);
 NARU_API naru_span naru_sio_socket_data(const naru_sio_socket *socket);
 
-/* What the client said when it came. Spans of the socket's life. */
+/* What the client said when it came. Spans are good as long as its session. */
 typedef struct naru_sio_handshake {
     naru_span auth;     /* the JSON object of CONNECT; empty: it sent none */
-    naru_span url;      /* of the session's first request, with its query */
-    char address[64];   /* the peer's, or whom a trusted proxy names */
+    naru_span query;    /* of the session's first request, as it was sent */
+    naru_span address;  /* the peer's without its port, or whom a trusted proxy names */
     uint64_t issued_ms; /* since 1970, in UTC */
     bool secure;        /* TLS */
-    bool xdomain;       /* it named an Origin */
+    bool xdomain;       /* it named an Origin, and engine.keep_headers has that */
 } naru_sio_handshake;
 NARU_API void naru_sio_socket_handshake(const naru_sio_socket *socket, naru_sio_handshake *handshake_out);
-/* A field of the session's first request, name without case; false: it had none. */
+/* A field of the session's first request that engine.keep_headers names; name without case. false: it had none. */
 NARU_API bool naru_sio_socket_header(const naru_sio_socket *socket, const char *name, naru_span *value_out);
-/* A parameter of its query, decoded, appended to out. errors NARU_ERR_ARGUMENT: there is none, or it is not decodable.
+/* A parameter of its query, decoded, with a NUL. errors as naru_eio_query_value; NARU_ERR_STATE: the session is gone.
  * */
-NARU_API naru_status naru_sio_socket_query(const naru_sio_socket *socket, const char *name, naru_buf *out);
+NARU_API naru_status naru_sio_socket_query(const naru_sio_socket *socket, const char *name, char *out,
+                                           size_t out_bytes);
 /* The whole as the JSON object that JavaScript calls socket.handshake, appended to out. errors NARU_ERR_MEMORY. */
 NARU_API naru_status naru_sio_socket_handshake_json(const naru_sio_socket *socket, naru_buf *out);
 

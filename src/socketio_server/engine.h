@@ -7,7 +7,7 @@
 
 /* One message that many sessions are sent, frozen. Each way to write it (a WebSocket frame, base64, revision 3) is made
  * once, when the first session needs it. */
-typedef struct naru__eio_shared naru__eio_shared;
+typedef struct naru__engine_message naru__eio_shared;
 
 /* A copy of data with one reference. shapes flags: as of naru_ws_send. errors NULL: no memory. */
 NARU_MUST_USE naru__eio_shared *naru__eio_shared_new(naru_eio_server *eio, naru_ws_kind kind, naru_span data,
@@ -26,6 +26,9 @@ NARU_MUST_USE naru_status naru__eio_server_new(naru_server *server, const naru_e
                                                const naru_eio_handler *handler, void *user, size_t extra_bytes,
                                                naru_eio_server **eio_out);
 void *naru__eio_extra(naru_eio *session); /* aligned for any type */
+/* What stands on top of the engine: its sessions' user is the application's, who may choose it in allow_request. */
+void naru__eio_server_set_owner(naru_eio_server *eio, void *owner);
+void *naru__eio_server_owner(const naru_eio_server *eio);
 
 /* Close for the peer's mistake in the layer above: engine.io's close reason is then `reason`. */
 void naru__eio_close_for(naru_eio *session, naru_eio_close_reason reason, const char *description);

@@ -199,6 +199,8 @@ void naru__sio_end_init(naru_sio *io);
 /* handshake.c: a query `a=1&b=2` as the JSON object of its parameters, appended. */
 NARU_MUST_USE naru_status naru__sio_query_json(naru_span query, naru_buf *json);
 
+void naru__sio_handshake_write(const naru_sio_socket *socket, naru_json_writer *json);
+
 /* ---- recovery -------------------------------------------------------------------------------------------------- */
 
 bool naru__sio_recovers(const naru_sio_namespace *nsp);
