@@ -15,6 +15,7 @@
 #define NARU_SOCKETIO_SERVER_H
 
 #include <naru/engineio_server.h>
+#include <naru/json.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -211,7 +212,8 @@ NARU_API void naru_sio_free(naru_sio *io);
  * again elsewhere, or here after a restart. */
 NARU_API void naru_sio_close(naru_sio *io);
 NARU_API naru_eio_server *naru_sio_engine(naru_sio *io); /* to watch sessions below; of io's life */
-NARU_API size_t naru_sio_clients(const naru_sio *io);    /* sessions */
+NARU_API naru_loop *naru_sio_loop(naru_sio *io);
+NARU_API size_t naru_sio_clients(const naru_sio *io); /* sessions */
 
 /* ---- namespaces ------------------------------------------------------------------------------------------------ */
 

@@ -27,14 +27,14 @@ NARU_MUST_USE naru_status naru__sio_await(naru_sio_socket *socket, uint64_t id, 
                                           naru_sio_on_answer *on_answer, void *user, naru__sio_awaited **awaited_out);
 NARU_MUST_USE naru_status naru__sio_await_for_poll(naru_sio_socket *socket, uint64_t id, naru__sio_poll *poll,
                                                    naru__sio_awaited **awaited_out);
-void naru__sio_await_cancel(naru__sio_awaited *awaited); /* without a word */
+void naru__sio_await_cancel(naru__sio_awaited *awaited);                                     /* without a word */
 void naru__sio_answered(naru_sio_socket *socket, uint64_t id, const naru_sio_event *answer); /* unknown is fine */
 void naru__sio_await_gone(naru_sio_socket *socket); /* it disconnected: NARU_ERR_CLOSED for each */
 void naru__sio_acks_deinit(naru_sio_namespace *nsp);
 
 /* poll.c: errors NULL: no memory. */
 naru__sio_poll *naru__sio_poll_new(naru_sio *io, uint32_t timeout_ms, naru_sio_on_responses *on_responses, void *user);
-void naru__sio_poll_start(naru__sio_poll *poll); /* all have been asked */
+void naru__sio_poll_start(naru__sio_poll *poll);  /* all have been asked */
 void naru__sio_poll_cancel(naru__sio_poll *poll); /* without a word */
 void naru__sio_poll_answered(naru__sio_poll *poll, naru_sio_socket *socket, const naru_sio_event *answer);
 void naru__sio_poll_lost(naru__sio_poll *poll);   /* one of them will not answer */

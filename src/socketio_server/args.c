@@ -153,14 +153,27 @@ static naru_status write_bytes(args_writer *writer, naru_span bytes)
 static naru_status write_value(args_writer *writer, const naru_sio_value *value)
 {
     switch (value->kind) {
-    case NARU_SIO_NULL: naru_json_write_null(&writer->json); return NARU_OK;
-    case NARU_SIO_BOOL: naru_json_write_bool(&writer->json, value->as.boolean); return NARU_OK;
-    case NARU_SIO_INT: naru_json_write_int64(&writer->json, value->as.integer); return NARU_OK;
-    case NARU_SIO_NUMBER: naru_json_write_double(&writer->json, value->as.number); return NARU_OK;
-    case NARU_SIO_TEXT: naru_json_write_string(&writer->json, value->text); return NARU_OK;
-    case NARU_SIO_BYTES: return write_bytes(writer, value->text);
-    case NARU_SIO_JSON: return write_json(writer, value);
-    case NARU_SIO_SPREAD: return value->text.size > 0 ? write_checked(writer, value) : NARU_OK;
+    case NARU_SIO_NULL:
+        naru_json_write_null(&writer->json);
+        return NARU_OK;
+    case NARU_SIO_BOOL:
+        naru_json_write_bool(&writer->json, value->as.boolean);
+        return NARU_OK;
+    case NARU_SIO_INT:
+        naru_json_write_int64(&writer->json, value->as.integer);
+        return NARU_OK;
+    case NARU_SIO_NUMBER:
+        naru_json_write_double(&writer->json, value->as.number);
+        return NARU_OK;
+    case NARU_SIO_TEXT:
+        naru_json_write_string(&writer->json, value->text);
+        return NARU_OK;
+    case NARU_SIO_BYTES:
+        return write_bytes(writer, value->text);
+    case NARU_SIO_JSON:
+        return write_json(writer, value);
+    case NARU_SIO_SPREAD:
+        return value->text.size > 0 ? write_checked(writer, value) : NARU_OK;
     }
     return NARU_ERR_ARGUMENT;
 }

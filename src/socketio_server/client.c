@@ -98,11 +98,18 @@ static void hear(naru__sio_client *client, naru_sio_socket *socket, const naru__
 {
     switch (message->packet.type) {
     case NARU__SIO_EVENT:
-    case NARU__SIO_BINARY_EVENT: naru__sio_hear_event(socket, message); return;
+    case NARU__SIO_BINARY_EVENT:
+        naru__sio_hear_event(socket, message);
+        return;
     case NARU__SIO_ACK:
-    case NARU__SIO_BINARY_ACK: naru__sio_hear_answer(socket, message); return;
-    case NARU__SIO_DISCONNECT: naru__sio_socket_end(socket, NARU_SIO_CLIENT_NAMESPACE_DISCONNECT); return;
-    default: naru__sio_client_close(client, NARU_SIO_FORCED_SERVER_CLOSE);
+    case NARU__SIO_BINARY_ACK:
+        naru__sio_hear_answer(socket, message);
+        return;
+    case NARU__SIO_DISCONNECT:
+        naru__sio_socket_end(socket, NARU_SIO_CLIENT_NAMESPACE_DISCONNECT);
+        return;
+    default:
+        naru__sio_client_close(client, NARU_SIO_FORCED_SERVER_CLOSE);
     }
 }
 
@@ -242,7 +249,8 @@ static void on_upgrade(naru_eio *session, void *user)
     (void)user;
     naru__sio_client *client = naru__eio_extra(session);
     const naru__sio_watch *watch = client->io->watch;
-    for (naru_sio_socket *socket = client->sockets; watch && watch->upgraded && socket; socket = socket->next_of_client) {
+    for (naru_sio_socket *socket = client->sockets; watch && watch->upgraded && socket;
+         socket = socket->next_of_client) {
         if (socket->state == NARU__SIO_CONNECTED) {
             watch->upgraded(socket);
         }
@@ -252,12 +260,18 @@ static void on_upgrade(naru_eio *session, void *user)
 static naru_sio_reason reason_of(naru_eio_close_reason reason)
 {
     switch (reason) {
-    case NARU_EIO_TRANSPORT_CLOSE: return NARU_SIO_TRANSPORT_CLOSE;
-    case NARU_EIO_TRANSPORT_ERROR: return NARU_SIO_TRANSPORT_ERROR;
-    case NARU_EIO_PING_TIMEOUT: return NARU_SIO_PING_TIMEOUT;
-    case NARU_EIO_PARSE_ERROR: return NARU_SIO_PARSE_ERROR;
-    case NARU_EIO_FORCED_CLOSE: return NARU_SIO_FORCED_CLOSE;
-    case NARU_EIO_SERVER_SHUTDOWN: return NARU_SIO_SERVER_SHUTTING_DOWN;
+    case NARU_EIO_TRANSPORT_CLOSE:
+        return NARU_SIO_TRANSPORT_CLOSE;
+    case NARU_EIO_TRANSPORT_ERROR:
+        return NARU_SIO_TRANSPORT_ERROR;
+    case NARU_EIO_PING_TIMEOUT:
+        return NARU_SIO_PING_TIMEOUT;
+    case NARU_EIO_PARSE_ERROR:
+        return NARU_SIO_PARSE_ERROR;
+    case NARU_EIO_FORCED_CLOSE:
+        return NARU_SIO_FORCED_CLOSE;
+    case NARU_EIO_SERVER_SHUTDOWN:
+        return NARU_SIO_SERVER_SHUTTING_DOWN;
     }
     return NARU_SIO_TRANSPORT_ERROR;
 }

@@ -112,7 +112,8 @@ void naru__sio_hear_answer(naru_sio_socket *socket, const naru__sio_message *mes
     naru_sio_event event;
     naru__sio_event_state state;
     const naru__sio_packet *packet = &message->packet;
-    naru__sio_event_init(&event, &state, socket->nsp->io, packet->data, message->attachments, packet->attachments, true);
+    naru__sio_event_init(&event, &state, socket->nsp->io, packet->data, message->attachments, packet->attachments,
+                         true);
     naru__sio_answered(socket, packet->id, &event);
     naru__sio_event_deinit(&event);
 }

@@ -48,8 +48,8 @@ typedef struct names {
     size_t bytes;
 } names;
 
-static bool names_join(names *list, const naru_allocator *allocator, naru_span first, const naru_span *a, size_t a_count,
-                       const naru_span *b, size_t b_count)
+static bool names_join(names *list, const naru_allocator *allocator, naru_span first, const naru_span *a,
+                       size_t a_count, const naru_span *b, size_t b_count)
 {
     list->bytes = (1 + a_count + b_count) * sizeof(naru_span);
     list->names = naru__alloc(allocator, list->bytes);

@@ -62,10 +62,8 @@ void naru__sio_event_init(naru_sio_event *event, naru__sio_event_state *state, n
         }
     }
     event->json = members_of(array, name);
-    event->spread = (naru_sio_value){.kind = NARU_SIO_SPREAD,
-                                     .text = event->json,
-                                     .attachments = attachments,
-                                     .attachments_count = count};
+    event->spread = (naru_sio_value){
+        .kind = NARU_SIO_SPREAD, .text = event->json, .attachments = attachments, .attachments_count = count};
 }
 
 void naru__sio_event_deinit(naru_sio_event *event)

@@ -95,7 +95,8 @@ void naru__sio_flood_end(naru__sio_client *client)
 static bool too_fast(const naru_sio *io, uint64_t *full_us, uint64_t units, uint64_t per_second)
 {
     return per_second > 0 && units > 0 &&
-           naru__pace_take(full_us, naru_loop_now_ms(io->loop), units, per_second, per_second * BURST_SECONDS, false) > 0;
+           naru__pace_take(full_us, naru_loop_now_ms(io->loop), units, per_second, per_second * BURST_SECONDS, false) >
+               0;
 }
 
 static bool is_flood(naru__sio_client *client, size_t bytes, bool event)

@@ -21,7 +21,7 @@ typedef struct naru__sio_map {
 } naru__sio_map;
 
 void naru__sio_map_init(naru__sio_map *map, const naru_allocator *allocator, const naru__sip_key *sip);
-void naru__sio_map_deinit(naru__sio_map *map); /* the values are the caller's */
+void naru__sio_map_deinit(naru__sio_map *map);                    /* the values are the caller's */
 void *naru__sio_map_get(const naru__sio_map *map, naru_span key); /* NULL: it is not there */
 /* key must not be there yet, and live as long as it is. errors NARU_ERR_MEMORY */
 NARU_MUST_USE naru_status naru__sio_map_put(naru__sio_map *map, naru_span key, void *value);

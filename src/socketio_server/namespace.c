@@ -150,8 +150,7 @@ static bool is_parent_of(const naru_sio_namespace *parent, naru_span name, naru_
 static naru_sio_namespace *child_new(naru_sio_namespace *parent, naru_span name)
 {
     naru_sio *io = parent->io;
-    naru_sio_namespace *child =
-        io->children < io->options.namespaces_max ? named_new(io, name, NARU__SIO_CHILD) : NULL;
+    naru_sio_namespace *child = io->children < io->options.namespaces_max ? named_new(io, name, NARU__SIO_CHILD) : NULL;
     if (!child) {
         return NULL;
     }

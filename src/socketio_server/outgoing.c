@@ -56,11 +56,9 @@ static naru_status send_msgpack(naru__sio_out *out, naru_eio *session)
 
 static naru_status send_text(naru__sio_out *out, naru__sio_client *client)
 {
-    naru_status status =
-        send_one(out, client->session, NARU_WS_TEXT, naru_buf_span(&out->text), &out->shared_text);
+    naru_status status = send_one(out, client->session, NARU_WS_TEXT, naru_buf_span(&out->text), &out->shared_text);
     for (uint32_t i = 0; status >= 0 && i < out->packet.attachments; i++) {
-        status =
-            send_one(out, client->session, NARU_WS_BINARY, out->attachments[i], &out->shared_attachments[i]);
+        status = send_one(out, client->session, NARU_WS_BINARY, out->attachments[i], &out->shared_attachments[i]);
         if (status < 0) {
             /* What has been announced would never come, and whatever came next would be taken for it. */
             naru__sio_client_close(client, NARU_SIO_FORCED_SERVER_CLOSE);

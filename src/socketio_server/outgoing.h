@@ -14,7 +14,7 @@ typedef struct naru__sio_out {
     naru_buf text;           /* the whole packet */
     naru_buf msgpack;        /* empty until it is needed */
     naru_span attachments[NARU__SIO_ATTACHMENTS_OUT_MAX];
-    size_t bytes; /* of text and attachments */
+    size_t bytes;   /* of text and attachments */
     unsigned flags; /* as of naru_ws_send */
     bool is_volatile;
     bool is_shared; /* for more than one: */

@@ -153,6 +153,11 @@ naru_eio_server *naru_sio_engine(naru_sio *io)
     return io->engine;
 }
 
+naru_loop *naru_sio_loop(naru_sio *io)
+{
+    return io->loop;
+}
+
 size_t naru_sio_clients(const naru_sio *io)
 {
     return naru_eio_server_sessions(io->engine);

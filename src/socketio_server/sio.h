@@ -43,29 +43,33 @@ struct naru_sio {
     naru_sio_options options; /* filled */
     uint64_t queue_bytes_max, queue_high_bytes;
     naru__sip_key sip;
-    naru__sio_limits limits; /* of packets that come in */
-    naru__sio_map names;     /* of static namespaces and children */
+    naru__sio_limits limits;        /* of packets that come in */
+    naru__sio_map names;            /* of static namespaces and children */
     naru_sio_namespace *namespaces; /* all that have a name; parents are in `parents`, in their order */
     naru_sio_namespace *parents;
-    uint32_t children; /* of all parents */
-    naru__sio_client *clients; /* all of them */
-    naru__sio_intake intake; /* for packets that come whole, of whichever client */
-    naru_buf text;           /* the packet that is being written */
+    uint32_t children;                     /* of all parents */
+    naru__sio_client *clients;             /* all of them */
+    naru__sio_intake intake;               /* for packets that come whole, of whichever client */
+    naru_buf text;                         /* the packet that is being written */
     naru_sio_socket *ending, **ending_end; /* disconnected, and the application is not told yet */
     naru__deferred end;
     void (*on_new_namespace)(naru_sio_namespace *nsp, void *user);
     void *new_namespace_user;
-    naru__sio_map guests; /* addresses, where they are limited */
+    naru__sio_map guests;         /* addresses, where they are limited */
     const naru__sio_watch *watch; /* NULL: nobody */
     naru__sio_admin *admin;
-    void *bundles; /* of serve_client.c */
+    void *bundles;           /* of serve_client.c */
     size_t namespaces_count; /* their structs; the server's own stays for them */
     bool freed;
 };
 
 /* ---- namespaces ------------------------------------------------------------------------------------------------ */
 
-typedef enum naru__sio_namespace_kind { NARU__SIO_STATIC = 0, NARU__SIO_CHILD, NARU__SIO_PARENT } naru__sio_namespace_kind;
+typedef enum naru__sio_namespace_kind {
+    NARU__SIO_STATIC = 0,
+    NARU__SIO_CHILD,
+    NARU__SIO_PARENT
+} naru__sio_namespace_kind;
 
 /* Answers that are awaited, by ack id and socket; see ack.h. */
 typedef struct naru__sio_acks {
@@ -115,17 +119,17 @@ struct naru__sio_client {
     naru_sio *io;
     naru_eio *session;
     naru__sio_client *next, **link;
-    naru_sio_socket *sockets;   /* of all its namespaces, also those that are not connected yet */
-    naru__sio_wait *wait;       /* until it has joined a namespace */
-    naru__sio_intake *intake;   /* while attachments are awaited */
-    uint64_t *left;             /* hashes of the namespaces it was sent out of; NULL: none */
+    naru_sio_socket *sockets;    /* of all its namespaces, also those that are not connected yet */
+    naru__sio_wait *wait;        /* until it has joined a namespace */
+    naru__sio_intake *intake;    /* while attachments are awaited */
+    uint64_t *left;              /* hashes of the namespaces it was sent out of; NULL: none */
     struct naru__sio_flow *flow; /* how fast it may; NULL: as it likes */
-    naru__sio_guest *guest;     /* its address, where those are limited */
+    naru__sio_guest *guest;      /* its address, where those are limited */
     uint16_t sockets_count;
     uint8_t encoding; /* naru__sio_encoding */
     uint8_t left_count;
-    bool ending;      /* nothing that comes is heard any more */
-    bool has_reason;  /* reason is what sockets are told, whatever the engine says */
+    bool ending;     /* nothing that comes is heard any more */
+    bool has_reason; /* reason is what sockets are told, whatever the engine says */
     uint8_t reason;
 };
 
@@ -148,15 +152,15 @@ typedef enum naru__sio_state {
 
 struct naru_sio_socket {
     naru_sio_namespace *nsp;
-    naru__sio_client *client; /* NULL once it is gone */
+    naru__sio_client *client;         /* NULL once it is gone */
     naru_sio_socket *next, *previous; /* of the namespace's; next also of io->ending */
     naru_sio_socket *next_of_client;
     naru_subscriber *subscriber; /* NULL: in no room but its own */
     naru__sio_awaited *awaited;  /* answers of it that we wait for, latest first */
     naru__sio_hooks *hooks;      /* of this socket alone; NULL: none */
     void *user;
-    char *auth; /* JSON; NULL: none came */
-    naru_buf *data; /* NULL: {} */
+    char *auth;        /* JSON; NULL: none came */
+    naru_buf *data;    /* NULL: {} */
     uint64_t position; /* of the recovery's log when it came */
     uint32_t references;
     uint32_t auth_bytes;
@@ -244,8 +248,8 @@ struct naru_sio_event {
 };
 
 /* Make an event to be read from a packet's data. End it with naru__sio_event_deinit. */
-void naru__sio_event_init(naru_sio_event *event, naru__sio_event_state *state, naru_sio *io,
-                          naru_json array, const naru_span *attachments, uint32_t count, bool is_answer);
+void naru__sio_event_init(naru_sio_event *event, naru__sio_event_state *state, naru_sio *io, naru_json array,
+                          const naru_span *attachments, uint32_t count, bool is_answer);
 void naru__sio_event_deinit(naru_sio_event *event);
 
 /* dispatch.c: to the listeners; an answer to who waits for it. */

@@ -256,8 +256,7 @@ naru_status naru__sio_snapshot_take(naru__sio_snapshot *snapshot, const naru_sio
 {
     *snapshot = (naru__sio_snapshot){.allocator = target->nsp->io->allocator};
     bool parent = target->nsp->kind == NARU__SIO_PARENT;
-    naru_status status =
-        parent ? take_children(snapshot, target) : naru__sio_target_walk(target, add, snapshot);
+    naru_status status = parent ? take_children(snapshot, target) : naru__sio_target_walk(target, add, snapshot);
     status = status ? status : snapshot->status;
     if (status) {
         naru__sio_snapshot_free(snapshot);
