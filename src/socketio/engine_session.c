@@ -179,12 +179,16 @@ void naru__engine_session_close(naru__engine_session *session, naru__engine_reas
         return;
     }
     end(session, reason, NULL);
-    if (session->transport == NARU__ENGINE_WEBSOCKET || session->get) {
+    bool answered = session->get && session->queue.count == 0;
+    if (session->transport == NARU__ENGINE_WEBSOCKET || answered) {
         forget(session);
         return;
     }
     session->state = NARU__ENGINE_IS_CLOSING;
     session->upgrade_ms = now_ms + NARU__ENGINE_CLOSE_MS;
+    if (session->get) {
+        naru__engine_do(session, NARU__ENGINE_DO_ANSWER);
+    }
 }
 
 /* ---- polling ------------------------------------------------------------------------------------------------- */
@@ -199,11 +203,11 @@ naru_status naru__engine_session_get(naru__engine_session *session, uint64_t now
         return NARU_ERR_STATE;
     }
     session->get = true;
-    if (session->state == NARU__ENGINE_IS_CLOSING) {
+    if (session->queue.count > 0) {
+        naru__engine_do(session, NARU__ENGINE_DO_ANSWER);
+    } else if (session->state == NARU__ENGINE_IS_CLOSING) {
         session->late = true;
         forget(session);
-    } else if (session->queue.count > 0) {
-        naru__engine_do(session, NARU__ENGINE_DO_ANSWER);
     }
     if (session->probed) {
         session->noop_ms = now_ms + NARU__ENGINE_NOOP_MS;
@@ -271,10 +275,12 @@ naru_status naru__engine_session_payload(naru__engine_session *session, naru_buf
     session->get = false;
     style.octets = session->revision == 3 && !session->base64 && polling && any_binary(&session->queue);
     naru_status status = polling ? write_queue(session, out, &style) : NARU_OK;
-    if (status >= 0 && naru__buf_size(out) == 0 && (!says_close || session->late)) {
+    /* JavaScript clients hand messages on a tick later, and a close at once: it waits for the next request. */
+    bool last = naru__buf_size(out) == 0;
+    if (status >= 0 && last && (!says_close || session->late)) {
         status = naru__engine_payload_add(out, naru__engine_control(NARU__ENGINE_NOOP), &style);
     }
-    if (status >= 0 && says_close) {
+    if (status >= 0 && last && says_close) {
         status = naru__engine_payload_add(out, naru__engine_control(NARU__ENGINE_CLOSE), &style);
     }
     if (status < 0) {

@@ -1,7 +1,7 @@
 /* Answers that we wait for: of one socket, or of all that a broadcast went to.
  *
- * An answer is found by its ack id and its socket: a broadcast has one id for all, so that it is encoded once. The wait ends
- * with the answer, the deadline or the socket, whichever comes first. Source: Socket.IO protocol 5. */
+ * An answer is found by its ack id and its socket: a broadcast has one id for all, so that it is encoded once. The
+ * wait ends with the answer, the deadline or the socket, whichever comes first. Source: Socket.IO protocol 5. */
 #ifndef NARU_SOCKETIO_SERVER_ACK_H
 #define NARU_SOCKETIO_SERVER_ACK_H
 

@@ -1,7 +1,8 @@
 /* What a session of the engine is to Socket.IO: its packets come in here, and which namespaces it is in.
  *
- * Whoever breaks a rule of the protocol loses the whole session, as with the official server; but packets for a namespace that
- * we have sent it out of may have been on their way, and are dropped. Source: socket.io's Client, Socket.IO protocol 5. */
+ * Whoever breaks a rule of the protocol loses the whole session, as with the official server; but packets for a
+ * namespace that we have sent it out of may have been on their way, and are dropped. Source: socket.io's Client,
+ * Socket.IO protocol 5. */
 #include "base/memory.h"
 #include "engine.h"
 #include "sio.h"
@@ -113,10 +114,20 @@ static void hear(naru__sio_client *client, naru_sio_socket *socket, const naru__
     }
 }
 
+/* A second CONNECT is an offence, but clients that connect by themselves and are told to as well send two in one breath. */
+static bool is_repeated(const naru_sio_socket *socket, const naru__sio_packet *packet)
+{
+    uint32_t now_ms = (uint32_t)naru_loop_now_ms(socket->nsp->io->loop);
+    return packet->type == NARU__SIO_CONNECT && (socket->state == NARU__SIO_ASKING || socket->came_ms == now_ms);
+}
+
 static void take_packet(naru__sio_client *client, const naru__sio_message *message)
 {
     const naru__sio_packet *packet = &message->packet;
     naru_sio_socket *socket = naru__sio_client_socket(client, packet->nsp);
+    if (socket && is_repeated(socket, packet)) {
+        return;
+    }
     if (socket && socket->state == NARU__SIO_CONNECTED) {
         hear(client, socket, message);
     } else if (!socket && packet->type == NARU__SIO_CONNECT) {

@@ -1,5 +1,5 @@
-/* A client asks for a namespace: the middleware is asked one by one, at once or later, and then the client is let in or told
- * why not.
+/* A client asks for a namespace: the middleware is asked one by one, at once or later, and then the client is let in
+ * or told why not.
  *
  * Not for: coming back to an earlier session (recover.c). Source: Socket.IO protocol 5, "Connection to a namespace";
  * socket.io's Namespace._add. */
@@ -104,6 +104,7 @@ static void let_in(naru_sio_socket *socket)
         return;
     }
     socket->state = NARU__SIO_CONNECTED;
+    socket->came_ms = (uint32_t)naru_loop_now_ms(socket->nsp->io->loop);
     naru__sio_client_joined(client);
     send_connected(socket);
     tell(socket);

@@ -1,7 +1,7 @@
 /* An event to those who listen, an answer to who waits for it.
  *
- * Order, as in socket.io's Socket.onevent: the catch-all listeners, then the packet middleware, then the event's listeners;
- * a parent namespace's before the namespace's, these before the socket's own. Source: socket.io. */
+ * Order, as in socket.io's Socket.onevent: the catch-all listeners, then the packet middleware, then the event's
+ * listeners; a parent namespace's before the namespace's, these before the socket's own. Source: socket.io. */
 #include "ack.h"
 
 naru__sio_hooks *naru__sio_hooks_next(naru_sio_namespace *nsp, const naru__sio_hooks *last)

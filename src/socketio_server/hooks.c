@@ -1,4 +1,5 @@
-/* See hooks.h. A list that is walked is never moved together: what is taken off leaves a hole until the last walk ends. */
+/* See hooks.h. A list that is walked is never moved together: what is taken off leaves a hole until the last walk
+ * ends. */
 #include "hooks.h"
 
 #include "base/memory.h"

@@ -1,5 +1,5 @@
-/* A socket goes: it is connected no more at once, and the application hears of it from the loop, its rooms standing until it
- * has heard "disconnecting".
+/* A socket goes: it is connected no more at once, and the application hears of it from the loop, its rooms standing
+ * until it has heard "disconnecting".
  *
  * Not for: sessions that end (client.c). Source: socket.io's Socket._onclose. */
 #include "ack.h"

@@ -1,5 +1,5 @@
-/* What is done with many sockets at once: looking, joining, leaving, disconnecting; and the word to other nodes, of which
- * there are none.
+/* What is done with many sockets at once: looking, joining, leaving, disconnecting; and the word to other nodes, of
+ * which there are none.
  *
  * Not for: events (emit.c). Source: socket.io's BroadcastOperator, Namespace.serverSideEmit. */
 #include "ack.h"

@@ -1,5 +1,5 @@
-/* A table from names to what has them: namespaces by name, sockets by id, listeners by event. Names may come from peers, so
- * they are hashed with a key of this server's own.
+/* A table from names to what has them: namespaces by name, sockets by id, listeners by event. Names may come from
+ * peers, so they are hashed with a key of this server's own.
  *
  * Not for: order, walking while it changes. Source: linear probing, as everywhere. */
 #ifndef NARU_SOCKETIO_SERVER_MAP_H

@@ -1,5 +1,5 @@
-/* See outgoing.h. The buf that packets are written to is the server's one; who writes a packet while another is being sent
- * (a listener of what goes out may) gets one of its own. */
+/* See outgoing.h. The buf that packets are written to is the server's one; who writes a packet while another is being
+ * sent (a listener of what goes out may) gets one of its own. */
 #include "outgoing.h"
 
 #include "socketio/msgpack.h"

@@ -26,7 +26,8 @@ typedef struct naru__sio_out {
 void naru__sio_out_init(naru__sio_out *out, naru_sio *io, naru__sio_type type, naru_span nsp);
 void naru__sio_out_deinit(naru__sio_out *out);
 
-/* args.c: write it. Set packet.id before. name: of an event; data NULL in an answer. offset: the last element; empty: none.
+/* args.c: write it. Set packet.id before. name: of an event; data NULL in an answer. offset: the last element; empty:
+ * none.
  * errors    NARU_ERR_ARGUMENT: JSON that is none. NARU_ERR_TOO_MANY: attachments. NARU_ERR_UTF8. NARU_ERR_MEMORY. */
 NARU_MUST_USE naru_status naru__sio_out_write(naru__sio_out *out, const char *name, naru_sio_args args,
                                               naru_span offset);

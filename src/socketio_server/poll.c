@@ -1,5 +1,5 @@
-/* A broadcast that asks: the answers are kept as they come, and handed over together when the last one is there or time is
- * up. Source: socket.io's BroadcastOperator, emit with an acknowledgement. */
+/* A broadcast that asks: the answers are kept as they come, and handed over together when the last one is there or
+ * time is up. Source: socket.io's BroadcastOperator, emit with an acknowledgement. */
 #include "ack.h"
 
 #include "base/memory.h"

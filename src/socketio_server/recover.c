@@ -163,7 +163,8 @@ static void send_missed(naru_sio_socket *socket, const naru__sio_recovery_event 
     naru__sio_out_deinit(&out);
 }
 
-/* The session's texts are the recovery's until it is called again, and joining may do that: the rooms are copied first. */
+/* The session's texts are the recovery's until it is called again, and joining may do that: the rooms are copied
+ * first. */
 static bool join_rooms(naru_sio_socket *socket, const naru__sio_recovery_session *session)
 {
     naru_buf names;

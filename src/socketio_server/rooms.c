@@ -1,13 +1,13 @@
-/* Rooms: each is a channel of the namespace's hub, each socket that is in one a subscriber. The room of a socket's own id
- * is none of them: it is looked up, so that a socket that joins nothing costs nothing.
+/* Rooms: each is a channel of the namespace's hub, each socket that is in one a subscriber. The room of a socket's own
+ * id is none of them: it is looked up, so that a socket that joins nothing costs nothing.
  *
  * Not for: sending to them (target.c). Source: socket.io-adapter's Adapter. */
 #include "base/memory.h"
 #include "sio.h"
 #include <string.h>
 
-/* Rooms are walked, never published to: what goes to a room must not overtake, or be overtaken by, what goes to one of its
- * sockets. */
+/* Rooms are walked, never published to: what goes to a room must not overtake, or be overtaken by, what goes to one of
+ * its sockets. */
 static void deliver(naru_subscriber *subscriber, naru_publication *publication, void *user)
 {
     (void)subscriber, (void)publication, (void)user;

@@ -163,6 +163,7 @@ struct naru_sio_socket {
     naru_buf *data;    /* NULL: {} */
     uint64_t position; /* of the recovery's log when it came */
     uint32_t references;
+    uint32_t came_ms; /* the turn that it was let in, of naru_loop_now_ms */
     uint32_t auth_bytes;
     uint32_t rooms, awaited_count;
     uint16_t id_bytes; /* of Engine.IO 3: its namespace's name and more */
@@ -208,8 +209,8 @@ void naru__sio_handshake_write(const naru_sio_socket *socket, naru_json_writer *
 /* ---- recovery -------------------------------------------------------------------------------------------------- */
 
 bool naru__sio_recovers(const naru_sio_namespace *nsp);
-/* Does the client ask to be who it was, and can it? true: the socket has the id, the private id, the rooms and the data of
- * the session, and what it has missed has been sent. */
+/* Does the client ask to be who it was, and can it? true: the socket has the id, the private id, the rooms and the
+ * data of the session, and what it has missed has been sent. */
 bool naru__sio_restore(naru_sio_socket *socket);
 /* A socket that is new: gives it a private id. false: no memory. */
 bool naru__sio_recovery_begin(naru_sio_socket *socket);

@@ -7,7 +7,8 @@
 
 /* ---- ids -------------------------------------------------------------------------------------------------------- */
 
-/* 15 random bytes in the alphabet of base64url: what brokers of Socket.IO know a socket's id by is its 20 characters. */
+/* 15 random bytes in the alphabet of base64url: what brokers of Socket.IO know a socket's id by is its 20 characters.
+ * */
 void naru__sio_draw_id(naru_sio *io, char out[NARU_SIO_ID_SIZE])
 {
     enum { ID_BYTES = 15 };

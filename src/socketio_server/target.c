@@ -1,6 +1,7 @@
 /* See target.h; and the values that an application says it with.
  *
- * Not for: what is done with them (emit.c, many.c). Source: socket.io's BroadcastOperator, socket.io-adapter's apply. */
+ * Not for: what is done with them (emit.c, many.c). Source: socket.io's BroadcastOperator, socket.io-adapter's apply.
+ * */
 #include "target.h"
 
 #include "base/memory.h"

@@ -6,8 +6,8 @@
 
 typedef void naru__sio_each_fn(naru_sio_socket *socket, void *user);
 
-/* Call each for every connected socket of target, which is of a namespace that is no parent, once; it must not change who
- * is where. errors NARU_ERR_ARGUMENT: too many rooms. NARU_ERR_MEMORY: some were not met. */
+/* Call each for every connected socket of target, which is of a namespace that is no parent, once; it must not change
+ * who is where. errors NARU_ERR_ARGUMENT: too many rooms. NARU_ERR_MEMORY: some were not met. */
 NARU_MUST_USE naru_status naru__sio_target_walk(const naru_sio_target *target, naru__sio_each_fn *each, void *user);
 
 /* The sockets as they are now, held. */
