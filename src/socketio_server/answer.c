@@ -52,6 +52,9 @@ naru_sio_ack *naru_sio_event_take_ack(const naru_sio_event *event)
 
 naru_status naru_sio_ack_send(naru_sio_ack *ack, naru_sio_args args)
 {
+    if (!ack) {
+        return NARU_ERR_STATE;
+    }
     naru_status status = send_answer(ack->socket, ack->id, args);
     naru_sio_ack_drop(ack);
     return status;
