@@ -79,6 +79,10 @@ static void log_event(emission *e)
                             target->rooms_more_count) &&
                  names_join(&except, io->allocator, sender, target->except, target->except_count, target->except_more,
                             target->except_more_count);
+    if (!there) {
+        /* For whom it is cannot be written down: nobody comes back across the gap. */
+        naru__sio_recovery_deinit(target->nsp);
+    }
     naru__sio_recovery_event event = {.data = e->out.packet.data.text,
                                       .attachments = e->out.attachments,
                                       .attachments_count = e->out.packet.attachments,
@@ -86,8 +90,9 @@ static void log_event(emission *e)
                                       .rooms_count = rooms.count,
                                       .except = except.names,
                                       .except_count = except.count};
-    /* Not logged: everything before it is forgotten, so nobody comes back across the gap. */
-    (void)naru__sio_recovery_log(target->nsp->recovery, &event, there ? naru_loop_now_ms(io->loop) : 0);
+    naru_status status =
+        there ? naru__sio_recovery_log(target->nsp->recovery, &event, naru_loop_now_ms(io->loop)) : NARU_OK;
+    (void)status; /* not logged: the log has forgotten what came before it */
     naru__free(io->allocator, rooms.names, rooms.bytes);
     naru__free(io->allocator, except.names, except.bytes);
 }
