@@ -18,7 +18,7 @@ static void write_unit(unsigned unit, char out[8])
 }
 
 /* Of JSON's escapes only those that a payload needs; U+2028 and U+2029 end a line in older scripts, and `<` might end
- * the script where somebody puts it in a page. Answers how many bytes of text it stands for; 0: it stands for itself. */
+ * the script where somebody puts it in a page. Answers how many bytes of text it stands for; 0: none, it stays. */
 static size_t escape(naru_span text, char out[8])
 {
     uint8_t byte = text.data[0];

@@ -1,5 +1,5 @@
-/* How many sessions one address has: a WebSocket is a connection, which the server counts, but a polling session is only
- * a name, and costs its client nothing to hold. Source: none. */
+/* How many sessions one address has: a WebSocket is a connection, which the server counts, but a polling session is
+ * only a name, and costs its client nothing to hold. Source: none. */
 #include "engine_inside.h"
 
 #include "base/memory.h"

@@ -1,5 +1,5 @@
-/* Engine.IO's packets and payloads: what is read, what is refused, what is written; and with every allocation failing in
- * turn. */
+/* Engine.IO's packets and payloads: what is read, what is refused, what is written; and with every allocation failing
+ * in turn. */
 #include "unit/check.h"
 #include "unit/failing_allocator.h"
 

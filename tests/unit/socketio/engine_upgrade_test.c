@@ -1,9 +1,9 @@
-/* A client that changes from polling to WebSocket while both sides talk, over a network that delays everything by chance:
+/* A client that changes from polling to WebSocket while both sides talk, over a network that delays all by chance:
  * thousands of runs from seeds. Nothing may be lost, doubled or out of order, no session may end, every switch comes
  * through soon, and a client that vanishes at any moment is noticed.
  *
- * The client is the JavaScript one's behaviour: it polls on while it probes, stops once the probe is answered, waits for
- * the requests that are on their way, then switches. */
+ * The client is the JavaScript one's behaviour: it polls on while it probes, stops once the probe is answered, waits
+ * for the requests that are on their way, then switches. */
 #include "unit/check.h"
 
 #include "socketio/engine_session.h"
@@ -89,7 +89,7 @@ static void down(run *self, const char *text)
     on_wire(self, &self->down_ms, WS_DOWN, text, strlen(text));
 }
 
-/* ---- the server --------------------------------------------------------------------------------------------------- */
+/* ---- the server ------------------------------------------------------------------------------------------------ */
 
 static void answer(run *self)
 {
@@ -186,7 +186,7 @@ static void server_reads(run *self, naru_span body)
     }
 }
 
-/* ---- the client --------------------------------------------------------------------------------------------------- */
+/* ---- the client ------------------------------------------------------------------------------------------------ */
 
 static void poll(run *self)
 {
@@ -325,7 +325,7 @@ static void step(run *self)
     schedule(self, self->now_ms + 1 + chance(self, 30), STEP, NULL, 0);
 }
 
-/* ---- the world ---------------------------------------------------------------------------------------------------- */
+/* ---- the world ------------------------------------------------------------------------------------------------- */
 
 static void take(run *self, const event *taken)
 {
