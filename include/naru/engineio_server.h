@@ -2,8 +2,8 @@
  * WebSocket does not get through. Speaks revision 4 (engine.io 4 to 6) and, where allowed, revision 3.
  *
  * A naru_eio is one session, which may change its transport while it lives. A handle is good from on_connection until
- * on_close returns; on_close comes exactly once after on_connection. Callbacks run on the server's loop and never inside
- * a call on the same session. Not for: namespaces, events, acks: see <naru/socketio_server.h>.
+ * on_close returns; on_close comes exactly once after on_connection. Callbacks run on the server's loop and never
+ * inside a call on the same session. Not for: namespaces, events, acks: see <naru/socketio_server.h>.
  * Source: the Engine.IO protocol, revisions 3 and 4; the behaviour of the engine.io package, version 6. */
 #ifndef NARU_ENGINEIO_SERVER_H
 #define NARU_ENGINEIO_SERVER_H

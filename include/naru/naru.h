@@ -5,6 +5,7 @@
 #include <naru/base.h>
 #include <naru/client.h>
 #include <naru/conn.h>
+#include <naru/engineio_server.h>
 #include <naru/http.h>
 #include <naru/hub.h>
 #include <naru/loop.h>

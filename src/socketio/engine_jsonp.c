@@ -2,13 +2,23 @@
 #include "engine_packet.h"
 
 #include "base/buf.h"
-#include <stdio.h>
 #include <string.h>
 
 /* ---- out ----------------------------------------------------------------------------------------------------- */
 
+static void write_unit(unsigned unit, char out[8])
+{
+    static const char digits[] = "0123456789abcdef";
+    out[0] = '\\';
+    out[1] = 'u';
+    for (unsigned i = 0; i < 4; i++) {
+        out[2 + i] = digits[unit >> (12 - 4 * i) & 15];
+    }
+    out[6] = 0;
+}
+
 /* Of JSON's escapes only those that a payload needs; U+2028 and U+2029 end a line in older scripts, and `<` might end
- * the script where somebody puts it in a page. Answers how many bytes of text it stands for; 0: it stands for itself. */
+ * the script where somebody puts it in a page. Answers how many bytes of text it stands for; 0: none, it stays. */
 static size_t escape(naru_span text, char out[8])
 {
     uint8_t byte = text.data[0];
@@ -18,11 +28,11 @@ static size_t escape(naru_span text, char out[8])
         return 1;
     }
     if (byte < 0x20 || byte == '<') {
-        snprintf(out, 8, "\\u%04x", byte);
+        write_unit(byte, out);
         return 1;
     }
     if (byte == 0xe2 && text.size >= 3 && text.data[1] == 0x80 && (text.data[2] & 0xfe) == 0xa8) {
-        snprintf(out, 8, "\\u%04x", 0x2000 + (text.data[2] & 0x3f));
+        write_unit(0x2000u + (text.data[2] & 0x3f), out);
         return 3;
     }
     return 0;

@@ -4,9 +4,8 @@
  *                                  --> engine_polling                GET and POST of one there is
  *                                  --> engine_websocket              a WebSocket for one there is
  *
- * Each of them tells the dry session (socketio/engine_session.h) what came, and naru__eio_settle does what that
- * answers. Callbacks of the application come from there and from where messages arrive, never from inside its own
- * calls. */
+ * Each of them tells the dry session (socketio/engine_session.h) what came, and naru__eio_settle does what it answers.
+ * Callbacks of the application come from there and from where messages arrive, never from inside its own calls. */
 #ifndef NARU_SOCKETIO_SERVER_ENGINE_INSIDE_H
 #define NARU_SOCKETIO_SERVER_ENGINE_INSIDE_H
 

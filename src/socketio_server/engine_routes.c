@@ -34,19 +34,30 @@ void naru__eio_handle(naru_eio_server *eio, naru_request *request)
 }
 
 /* The claim of a POST whose body was read is given back while the application holds on to it. */
+static void give_back(naru_eio_server *eio, naru_request *request, naru_span id)
+{
+    naru_eio *session = naru__eio_table_find(eio, id);
+    if (session && session->post == request) {
+        session->post = NULL;
+        naru__engine_session_posted(&session->core);
+    }
+}
+
 static void on_request(naru_request *request, void *user)
 {
     naru_eio_server *eio = user;
     const naru_eio_options *options = &eio->options;
-    if (!options->use || options->use(request, options->user)) {
+    naru__eio_question question;
+    if (!options->use) {
         naru__eio_handle(eio, request);
         return;
     }
-    for (naru_eio *session = eio->sessions; session; session = session->next) {
-        if (session->post == request) {
-            session->post = NULL;
-            naru__engine_session_posted(&session->core);
-        }
+    /* Once it is answered there is no head to read the id from. */
+    naru__eio_question_read(&question, naru_request_head(request));
+    if (options->use(request, options->user)) {
+        naru__eio_handle(eio, request);
+    } else {
+        give_back(eio, request, naru_span_of(question.sid));
     }
 }
 
@@ -106,7 +117,7 @@ naru_status naru__eio_routes_add(naru_eio_server *eio)
         return NARU_ERR_ARGUMENT;
     }
     snprintf(exact, sizeof exact, "%.*s", (int)size, eio->options.path);
-    snprintf(below, sizeof below, "%s/*", size > 1 ? exact : "");
+    snprintf(below, sizeof below, "%.*s/*", (int)(size > 1 ? size : 0), eio->options.path);
     naru_status status = add(eio, exact, NULL, 0);
     status = status < 0 ? status : add(eio, below, NULL, 1);
     status = status < 0 ? status : add(eio, exact, &ws, 2);
