@@ -6,6 +6,7 @@
 #include <naru/client.h>
 #include <naru/conn.h>
 #include <naru/http.h>
+#include <naru/json.h>
 #include <naru/loop.h>
 #include <naru/server.h>
 #include <naru/tls.h>

@@ -1,5 +1,5 @@
-/* The steps over bulk that reading and writing share: to the end of a run of plain characters, over blanks, over a string.
- * Sixteen bytes at a time, in whatever vectors the compiler has. Not for: grammar. Source: RFC 8259 2, 7. */
+/* The steps over bulk that reading and writing share: to the end of a run of plain characters, over blanks, over a
+ * string. Sixteen bytes at a time, in whatever vectors the compiler has. Not for: grammar. Source: RFC 8259 2, 7. */
 #ifndef NARU_JSON_SCAN_H
 #define NARU_JSON_SCAN_H
 

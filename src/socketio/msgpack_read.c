@@ -1,5 +1,6 @@
 /* MessagePack to JSON with placeholders, and the packet around it. One pass, no recursion: a count for each open level.
- * Not for: writing (msgpack_write.c). Source: the MessagePack specification; notepack.io 2.2; socket.io-msgpack-parser 3. */
+ * Not for: writing (msgpack_write.c). Source: the MessagePack specification; notepack.io 2.2;
+ * socket.io-msgpack-parser 3. */
 #include "msgpack.h"
 
 #include <string.h>

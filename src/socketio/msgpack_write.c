@@ -1,5 +1,5 @@
-/* A packet, whose data is JSON with placeholders, to MessagePack. MessagePack says how many before it says what: one pass
- * over the data counts, a second writes. Source: the MessagePack specification; notepack.io 2.2. */
+/* A packet, whose data is JSON with placeholders, to MessagePack. MessagePack says how many before it says what: one
+ * pass over the data counts, a second writes. Source: the MessagePack specification; notepack.io 2.2. */
 #include <string.h>
 
 #include "base/ascii.h"
