@@ -1,7 +1,9 @@
 /* A line in, a line out, for tests that hold naru's codecs to other people's:
- *   json TEXT      the text as naru's reader and writer have it: strings unescaped and escaped again, numbers as doubles; or "error"
- *   unpack HEX     a Socket.IO packet in MessagePack as its text, and each attachment in hex behind a tab; or "error"
- *   pack TEXT [HEX...]   the packet of that text with those attachments in MessagePack, in hex; tabs between; or "error" */
+ *   json TEXT            the text as naru's reader and writer have it, strings unescaped and escaped again, numbers as
+ *                        doubles
+ *   unpack HEX           a Socket.IO packet in MessagePack as its text, and each attachment in hex behind a tab
+ *   pack TEXT [HEX...]   the packet of that text with those attachments, tabs between, in MessagePack, in hex
+ * What cannot be read or written is answered with "error". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -47,7 +47,8 @@ export function number(draw) {
   }
 }
 
-const pieces = ["", "a", "key", "\"", "\\", "\n", "\u0000", "\u001f", "\u007f", "é", "한글", "🚢", "\u2028", "__proto__", "/", "0123456789abcdef"];
+const pieces = ["", "a", "key", "\"", "\\", "\n", "\u0000", "\u001f", "\u007f", "é", "한글", "🚢", "\u2028",
+  "__proto__", "/", "0123456789abcdef"];
 
 export function string(draw) {
   let text = "";

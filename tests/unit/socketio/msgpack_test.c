@@ -405,7 +405,8 @@ TEST(each_allocation_may_fail)
     for (size_t n = 1;; n++) {
         failing_allocator memory;
         failing_allocator_init(&memory, n);
-        CHECK_EQ(read_and_write(&memory.allocator), memory.failed ? NARU_ERR_MEMORY : NARU_OK);
+        naru_status status = read_and_write(&memory.allocator);
+        CHECK_EQ(status, memory.failed ? NARU_ERR_MEMORY : NARU_OK);
         CHECK_EQ(memory.live_bytes, 0);
         if (!memory.failed) {
             break;
