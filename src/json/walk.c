@@ -26,6 +26,11 @@ naru_json_kind naru_json_kind_of(naru_json value)
     }
 }
 
+bool naru_json_is(naru_json value, naru_json_kind kind)
+{
+    return naru_json_kind_of(value) == kind;
+}
+
 naru_status naru_json_bool(naru_json value, bool *out)
 {
     if (!naru_json_is(value, NARU_JSON_BOOL)) {
