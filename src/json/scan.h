@@ -25,6 +25,12 @@ static inline size_t naru__json_first(uint64_t word)
     return (size_t)(naru__little_endian() ? __builtin_ctzll(word) : __builtin_clzll(word)) / 8;
 }
 
+/* The word without that byte. */
+static inline uint64_t naru__json_without(uint64_t word, size_t byte)
+{
+    return word & ~(naru__little_endian() ? UINT64_C(0xff) << (8 * byte) : UINT64_C(0xff) << (56 - 8 * byte));
+}
+
 /* Where in 16 bytes the first 255 stands, 16 if there is none. */
 static inline size_t naru__json_hit(naru__json_pair hits)
 {
