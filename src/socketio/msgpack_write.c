@@ -2,7 +2,6 @@
  * pass over the data counts, a second writes. Source: the MessagePack specification; notepack.io 2.2. */
 #include <string.h>
 
-#include "base/ascii.h"
 #include "base/buf.h"
 #include "binary.h"
 #include "json/decimal.h"
