@@ -59,10 +59,7 @@ NARU_API NARU_MUST_USE naru_status naru_json_read(naru_span text, const naru_jso
                                                   naru_fault *fault_out);
 
 NARU_API naru_json_kind naru_json_kind_of(naru_json value);
-static inline bool naru_json_is(naru_json value, naru_json_kind kind)
-{
-    return naru_json_kind_of(value) == kind;
-}
+NARU_API bool naru_json_is(naru_json value, naru_json_kind kind);
 
 /* Values as numbers, bools and strings. Outputs are written only on NARU_OK.
  * errors    NARU_ERR_ARGUMENT: it is not of that kind; of a number: it is written with a fraction or an exponent and

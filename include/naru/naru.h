@@ -8,8 +8,10 @@
 #include <naru/engineio_server.h>
 #include <naru/http.h>
 #include <naru/hub.h>
+#include <naru/json.h>
 #include <naru/loop.h>
 #include <naru/server.h>
+#include <naru/socketio_server.h>
 #include <naru/tls.h>
 #include <naru/version.h>
 #include <naru/ws.h>

@@ -1,5 +1,5 @@
-/* The steps over bulk that reading and writing share: to the end of a run of plain characters, over blanks, over a string.
- * Sixteen bytes at a time, in whatever vectors the compiler has. Not for: grammar. Source: RFC 8259 2, 7. */
+/* The steps over bulk that reading and writing share: to the end of a run of plain characters, over blanks, over a
+ * string. Sixteen bytes at a time, in whatever vectors the compiler has. Not for: grammar. Source: RFC 8259 2, 7. */
 #ifndef NARU_JSON_SCAN_H
 #define NARU_JSON_SCAN_H
 
@@ -23,6 +23,12 @@ static inline naru__json_vec naru__json_load(const uint8_t *at)
 static inline size_t naru__json_first(uint64_t word)
 {
     return (size_t)(naru__little_endian() ? __builtin_ctzll(word) : __builtin_clzll(word)) / 8;
+}
+
+/* The word without that byte. */
+static inline uint64_t naru__json_without(uint64_t word, size_t byte)
+{
+    return word & ~(naru__little_endian() ? UINT64_C(0xff) << (8 * byte) : UINT64_C(0xff) << (56 - 8 * byte));
 }
 
 /* Where in 16 bytes the first 255 stands, 16 if there is none. */

@@ -26,6 +26,11 @@ naru_json_kind naru_json_kind_of(naru_json value)
     }
 }
 
+bool naru_json_is(naru_json value, naru_json_kind kind)
+{
+    return naru_json_kind_of(value) == kind;
+}
+
 naru_status naru_json_bool(naru_json value, bool *out)
 {
     if (!naru_json_is(value, NARU_JSON_BOOL)) {
@@ -37,40 +42,74 @@ naru_status naru_json_bool(naru_json value, bool *out)
 
 /* ---- over values -------------------------------------------------------------------------------------------- */
 
-/* The first bracket, brace or quote. [ and { differ in one bit, as ] and } do. */
-static const uint8_t *mark_end(const uint8_t *at, const uint8_t *end)
+/* On the way through an array or object. Marks pair up in checked text, so that counting them is enough. */
+typedef struct passage {
+    size_t depth;
+    bool in_string;
+    const uint8_t *escaped; /* what follows a backslash says nothing */
+} passage;
+
+/* Is this mark the end of all? */
+static inline bool take_mark(passage *p, const uint8_t *at)
 {
-    while (end - at >= 16) {
-        naru__json_vec bytes = naru__json_load(at);
-        naru__json_vec folded = bytes | 0x20;
-        size_t hit = naru__json_hit((naru__json_pair)((folded == '{') | (folded == '}') | (bytes == '"')));
-        if (hit < 16) {
-            return at + hit;
-        }
-        at += 16;
+    uint8_t mark = *at;
+    if (at == p->escaped) {
+        return false;
     }
-    while (at < end && (*at | 0x20) != '{' && (*at | 0x20) != '}' && *at != '"') {
-        at++;
+    if (mark == '"') {
+        p->in_string = !p->in_string;
+    } else if (mark == '\\') {
+        p->escaped = at + 1;
+    } else if (!p->in_string) {
+        p->depth = (mark | 0x20) == '{' ? p->depth + 1 : p->depth - 1;
+        return p->depth == 0;
     }
-    return at;
+    return false;
 }
 
-/* Marks pair up in checked text, so that counting them is enough. */
+static bool is_mark(uint8_t byte)
+{
+    return byte == '"' || byte == '\\' || (byte | 0x20) == '{' || (byte | 0x20) == '}';
+}
+
+/* [ and { differ in one bit, as ] and } do. */
+static inline naru__json_pair marks_of(const uint8_t *at)
+{
+    naru__json_vec bytes = naru__json_load(at);
+    naru__json_vec folded = bytes | 0x20;
+    return (naru__json_pair)((folded == '{') | (folded == '}') | (bytes == '"') | (bytes == '\\'));
+}
+
+/* The mark that ends all among eight bytes; NULL: none of them. */
+static inline const uint8_t *take_marks(passage *p, const uint8_t *at, uint64_t marks)
+{
+    while (marks) {
+        size_t first = naru__json_first(marks);
+        if (take_mark(p, at + first)) {
+            return at + first;
+        }
+        marks = naru__json_without(marks, first);
+    }
+    return NULL;
+}
+
 static const uint8_t *container_end(const uint8_t *at, const uint8_t *end)
 {
-    size_t depth = 0;
-    while ((at = mark_end(at, end)) < end) {
-        uint8_t mark = *at++;
-        if (mark == '"') {
-            at = naru__json_string_end(at, end);
-            continue;
-        }
-        depth = (mark | 0x20) == '{' ? depth + 1 : depth - 1;
-        if (depth == 0) {
-            break;
+    passage p = {0};
+    for (; end - at >= 16; at += 16) {
+        naru__json_pair marks = marks_of(at);
+        const uint8_t *last = take_marks(&p, at, marks[0]);
+        last = last ? last : take_marks(&p, at + 8, marks[1]);
+        if (last) {
+            return last + 1;
         }
     }
-    return at;
+    for (; at < end; at++) {
+        if (is_mark(*at) && take_mark(&p, at)) {
+            return at + 1;
+        }
+    }
+    return end;
 }
 
 const uint8_t *naru__json_scalar_end(const uint8_t *at, const uint8_t *end)

@@ -1,6 +1,8 @@
-/* Bytes inside Socket.IO data: where they stand, a placeholder {"_placeholder":true,"num":i} names one of the attachments.
+/* Bytes inside Socket.IO data: where they stand, a placeholder {"_placeholder":true,"num":i} names one of the
+ * attachments.
  *
- * In: naru__sio_intake takes what Engine.IO brings, texts and bytes, and gives whole packets, over both encodings alike.
+ * In: naru__sio_intake takes what Engine.IO brings, texts and bytes, and gives whole packets, over both encodings
+ * alike.
  * Out: naru__sio_data collects JSON and attachments.
  * Not for: MessagePack's bytes (msgpack.h). Source: Socket.IO protocol 5, "Binary"; socket.io-parser 4.2. */
 #ifndef NARU_SOCKETIO_BINARY_H
@@ -10,7 +12,8 @@
 
 /* ---- placeholders ------------------------------------------------------------------------------------------- */
 
-/* Is the value a placeholder, an object whose "_placeholder" is true? num_out: its "num", UINT32_MAX if that is none. */
+/* Is the value a placeholder, an object whose "_placeholder" is true? num_out: its "num", UINT32_MAX if
+ * that is none. */
 bool naru__sio_placeholder(naru_json value, uint32_t *num_out);
 /* Does each placeholder in data name one of `attachments`? One pass. */
 bool naru__sio_placeholders_good(naru_json data, uint32_t attachments);
@@ -52,8 +55,8 @@ void naru__sio_intake_deinit(naru__sio_intake *intake);
 
 /* Hand over one message of Engine.IO.
  * errors    NARU_OK: message_out is a packet. NARU_MORE: attachments must follow. Negative: NARU_ERR_PROTOCOL (also a
- *           text where bytes were due, and bytes that nothing announced), NARU_ERR_TOO_BIG, NARU_ERR_MEMORY and those of
- *           naru__sio_packet_read; the connection must end, the intake takes nothing more but deinit. */
+ *           text where bytes were due, and bytes that nothing announced), NARU_ERR_TOO_BIG, NARU_ERR_MEMORY and those
+ *           of naru__sio_packet_read; the connection must end, the intake takes nothing more but deinit. */
 NARU_MUST_USE naru_status naru__sio_intake_text(naru__sio_intake *intake, naru_span text,
                                                 naru__sio_message *message_out, naru_fault *fault_out);
 NARU_MUST_USE naru_status naru__sio_intake_bytes(naru__sio_intake *intake, naru_span bytes,

@@ -1,5 +1,5 @@
-/* Milliseconds to a date of the Gregorian calendar, without a clock, a zone or a table. Years begin in March, so that the
- * leap day is a year's last. Source: ECMA-262 21.4.1. */
+/* Milliseconds to a date of the Gregorian calendar, without a clock, a zone or a table. Years begin in March, so that
+ * the leap day is a year's last. Source: ECMA-262 21.4.1. */
 #include "iso_date.h"
 
 static const int64_t MS_MAX = INT64_C(8640000000000000);

@@ -20,7 +20,8 @@ NARU_MUST_USE naru_status naru__sio_msgpack_read(naru_span message, const naru__
                                                  naru_span *spans, naru__sio_packet *packet_out, naru_fault *fault_out);
 
 /* Append the packet; packet->attachments spans take the places of the placeholders.
- * errors    NARU_ERR_MEMORY, out is as it was. NARU_ERR_ARGUMENT: as naru__sio_packet_write, or a placeholder that names none. */
+ * errors    NARU_ERR_MEMORY, out is as it was. NARU_ERR_ARGUMENT: as naru__sio_packet_write, or a
+ *           placeholder that names none. */
 NARU_MUST_USE naru_status naru__sio_msgpack_write(naru_buf *out, const naru__sio_packet *packet,
                                                   const naru_span *spans);
 

@@ -1,8 +1,7 @@
-/* A packet, whose data is JSON with placeholders, to MessagePack. MessagePack says how many before it says what: one pass
- * over the data counts, a second writes. Source: the MessagePack specification; notepack.io 2.2. */
+/* A packet, whose data is JSON with placeholders, to MessagePack. MessagePack says how many before it says what: one
+ * pass over the data counts, a second writes. Source: the MessagePack specification; notepack.io 2.2. */
 #include <string.h>
 
-#include "base/ascii.h"
 #include "base/buf.h"
 #include "binary.h"
 #include "json/decimal.h"

@@ -45,11 +45,12 @@ typedef struct naru__sio_packet {
 } naru__sio_packet;
 
 /* shapes    limits NULL: the defaults. fault_out may be NULL. packet_out is written only on NARU_OK.
- * errors    NARU_ERR_PROTOCOL, and those of naru_json_check; NARU_ERR_TOO_MANY: attachments; NARU_ERR_TOO_BIG: namespace,
- *           ack id. Each ends the connection.
- * rules     CONNECT: an object or nothing. DISCONNECT: nothing. EVENT: an array that begins with a number or a string that
- *           is no reserved name. ACK: an array. CONNECT_ERROR: a string or an object. Only EVENT and ACK have an id, ACK
- *           always. Attachments: 1 up to the limit. Of a binary packet each placeholder is known to name one of them.
+ * errors    NARU_ERR_PROTOCOL, and those of naru_json_check; NARU_ERR_TOO_MANY: attachments; NARU_ERR_TOO_BIG:
+ *           namespace, ack id. Each ends the connection.
+ * rules     CONNECT: an object or nothing. DISCONNECT: nothing. EVENT: an array that begins with a number or a
+ *           string that is no reserved name. ACK: an array. CONNECT_ERROR: a string or an object. Only EVENT and ACK
+ *           have an id, ACK always. Attachments: 1 up to the limit. Of a binary packet each
+ *           placeholder is known to name one of them.
  * thread    any */
 NARU_MUST_USE naru_status naru__sio_packet_read(naru_span text, const naru__sio_limits *limits,
                                                 naru__sio_packet *packet_out, naru_fault *fault_out);
@@ -59,8 +60,8 @@ NARU_MUST_USE naru_status naru__sio_packet_read(naru_span text, const naru__sio_
 const char *naru__sio_packet_wrong(const naru__sio_packet *packet);
 
 /* Append the packet. type EVENT or ACK with attachments becomes the binary one. data is raw JSON text.
- * errors    NARU_ERR_MEMORY: out is as it was. NARU_ERR_ARGUMENT: more than NARU__SIO_ATTACHMENTS_OUT_MAX, or a namespace with
- *           a comma or without its slash. */
+ * errors    NARU_ERR_MEMORY: out is as it was. NARU_ERR_ARGUMENT: more than NARU__SIO_ATTACHMENTS_OUT_MAX, or a
+ *           namespace with a comma or without its slash. */
 NARU_MUST_USE naru_status naru__sio_packet_write(naru_buf *out, const naru__sio_packet *packet);
 
 /* Names that are events of the library itself and that no peer may emit. */

@@ -3,7 +3,8 @@
  *
  * The events' log is bounded by count, bytes and age, the sessions by count and age. A client may come back
  *   - with the offset of the last event it saw, or with none if it saw none: then everything since it came counts;
- *   - while its old connection still looks alive: restore names the ghost, whoever owns it lets go, and it may try again;
+ *   - while its old connection still looks alive: restore names the ghost, whoever owns it lets go, and it may try
+ *     again;
  *   - once for each time it went: a session that was restored is in use, and a replay is not given a second time.
  * Not for: the wire (the offset is an event's last argument; pid and offset come in CONNECT's data), logs that outlive
  * the process. Source: Socket.IO 4.6, "Connection state recovery". */
@@ -24,8 +25,8 @@ typedef struct naru__sio_recovery naru__sio_recovery;
 
 enum { NARU__SIO_OFFSET_BYTES_MAX = 40, NARU__SIO_EPOCH_BYTES_MAX = 20, NARU__SIO_PID_BYTES_MAX = 64 };
 
-/* shapes    epoch: 1 to 20 letters, digits, - and _ that differ from those of every earlier log: it is in each offset, so
- *           that one of another process is known to be strange. options NULL: the defaults.
+/* shapes    epoch: 1 to 20 letters, digits, - and _ that differ from those of every earlier log: it is in each
+ *           offset, so that one of another process is known to be strange. options NULL: the defaults.
  * errors    NARU_ERR_MEMORY, NARU_ERR_ARGUMENT. */
 NARU_MUST_USE naru_status naru__sio_recovery_new(naru_span epoch, const naru__sio_recovery_options *options,
                                                  const naru_allocator *allocator, naru__sio_recovery **out);
@@ -45,7 +46,8 @@ typedef struct naru__sio_recovery_event {
     uint32_t except_count;
 } naru__sio_recovery_event;
 
-/* Where the log stands: the number of the last event, 0 before the first. A socket keeps what this was when it joined. */
+/* Where the log stands: the number of the last event, 0 before the first. A socket keeps what this was when it
+ * joined. */
 uint64_t naru__sio_recovery_position(const naru__sio_recovery *recovery);
 /* The text of a position. The next event's is that of position + 1. What is not logged (volatile, or with an ack) but
  * reaches a client of this log carries the text of the position itself: then no argument of the application
@@ -53,8 +55,8 @@ uint64_t naru__sio_recovery_position(const naru__sio_recovery *recovery);
 size_t naru__sio_recovery_offset(const naru__sio_recovery *recovery, uint64_t position,
                                  char out[NARU__SIO_OFFSET_BYTES_MAX]);
 /* Take the next event; position grows by one in any case.
- * errors    NARU_ERR_MEMORY, NARU_ERR_TOO_BIG (alone above log_bytes_max): it and all before it are forgotten, so that nobody is
- *           restored across the gap. */
+ * errors    NARU_ERR_MEMORY, NARU_ERR_TOO_BIG (alone above log_bytes_max): it and all before it are forgotten, so
+ *           that nobody is restored across the gap. */
 NARU_MUST_USE naru_status naru__sio_recovery_log(naru__sio_recovery *recovery, const naru__sio_recovery_event *event,
                                                  uint64_t now_ms);
 
@@ -76,8 +78,8 @@ typedef struct naru__sio_recovery_session {
  * errors    NARU_ERR_MEMORY, NARU_ERR_ARGUMENT (size of the pid), NARU_ERR_STATE: the pid is there already. */
 NARU_MUST_USE naru_status naru__sio_recovery_enter(naru__sio_recovery *recovery, naru_span pid, void *owner);
 /* It went away for a reason that it may come back from: keep the session. Nothing if `owner` has lost the pid.
- * errors    NARU_ERR_MEMORY, NARU_ERR_TOO_MANY (sessions_max): it is not kept, and cannot come back. NARU_ERR_STATE: the
- *           pid is not owner's. */
+ * errors    NARU_ERR_MEMORY, NARU_ERR_TOO_MANY (sessions_max): it is not kept, and cannot come back. NARU_ERR_STATE:
+ *           the pid is not owner's. */
 NARU_MUST_USE naru_status naru__sio_recovery_save(naru__sio_recovery *recovery,
                                                   const naru__sio_recovery_session *session, void *owner,
                                                   uint64_t now_ms);
@@ -95,8 +97,9 @@ typedef struct naru__sio_recovery_restored {
  *
  * shapes    offset: as the client sent it; empty: it sent none.
  * errors    NARU_ERR_STATE: the pid is alive, out->ghost owns it: have that one save and close, then call again.
- *           NARU_ERR_REFUSED: unknown or expired pid, strange offset, an offset that the log has lost, or one from which
- *           events were replayed before (the client may hold them, and would see them twice): it is a new session.
+ *           NARU_ERR_REFUSED: unknown or expired pid, strange offset, an offset that the log has lost, or one from
+ *           which events were replayed before (the client may hold them, and would see them twice): it is a new
+ *           session.
  *           If the pid was away, out->session is what it was, for the application to know, and it is not kept. */
 NARU_MUST_USE naru_status naru__sio_recovery_restore(naru__sio_recovery *recovery, naru_span pid, naru_span offset,
                                                      void *owner, uint64_t now_ms, naru__sio_recovery_restored *out);
