@@ -189,9 +189,10 @@ static void write_url(naru_json_writer *json, const naru_sio *io, naru_span quer
 {
     const char *path = io->options.engine.path;
     naru__buf_truncate(scratch, 0);
-    (void)naru_buf_append(scratch, naru_span_of(path));
-    (void)naru_buf_append(scratch, naru_span_of("/?"));
-    (void)naru_buf_append(scratch, query);
+    if (naru_buf_append(scratch, naru_span_of(path)) || naru_buf_append(scratch, naru_span_of("/?")) ||
+        naru_buf_append(scratch, query)) {
+        json->status = NARU_ERR_MEMORY;
+    }
     naru_json_write_string(json, naru_buf_span(scratch));
 }
 
