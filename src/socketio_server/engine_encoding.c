@@ -57,6 +57,16 @@ static bool compress_into(naru_span body, int window_bits, naru_buf *out)
     return done;
 }
 
+bool naru__eio_accepts_gzip(const naru_http_head *head)
+{
+    return accepts(head, "gzip");
+}
+
+bool naru__eio_gzip(naru_span body, naru_buf *out)
+{
+    return compress_into(body, WINDOW_BITS + GZIP_BITS, out);
+}
+
 bool naru__eio_encode(naru_eio_server *eio, naru_request *request, naru_span body, naru_buf *out)
 {
     const naru_http_head *head = naru_request_head(request);

@@ -92,6 +92,9 @@ static naru_status start(naru_sio *io)
         naru__eio_server_set_owner(io->engine, io);
         status = naru_sio_of(io, "/") ? NARU_OK : NARU_ERR_MEMORY;
     }
+    if (status == NARU_OK && !io->options.no_serve_client) {
+        status = naru__sio_serve_client(io);
+    }
     return status;
 }
 
@@ -135,6 +138,7 @@ void naru_sio_free(naru_sio *io)
     io->engine = NULL;
     naru__sio_end_tell(io);
     naru__loop_defer_cancel(io->loop, &io->end);
+    naru__sio_serve_client_free(io);
     /* The last namespace frees the whole; held here until all have been asked. */
     io->namespaces_count++;
     io->freed = true;

@@ -58,7 +58,7 @@ struct naru_sio {
     naru__sio_map guests;         /* addresses, where they are limited */
     const naru__sio_watch *watch; /* NULL: nobody */
     naru__sio_admin *admin;
-    void *bundles;           /* of serve_client.c */
+    struct naru__sio_served *served; /* the client scripts; NULL: none */
     size_t namespaces_count; /* their structs; the server's own stays for them */
     bool freed;
 };
