@@ -4,6 +4,7 @@
 #include "bundles.h"
 #include "engine.h"
 #include "server/content.h"
+#include "server/route.h"
 #include "sio.h"
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@ enum { PATH_BYTES = 512, TAG_BYTES = 64 };
 
 typedef struct naru__sio_served {
     const naru__sio_bundle *bundle;
+    naru__route *route;
     naru_buf gzip; /* empty until somebody takes it */
     char tag[TAG_BYTES], gzip_tag[TAG_BYTES];
 } naru__sio_served;
@@ -79,7 +81,12 @@ static naru_status serve(naru_sio *io, naru__sio_served *served, const naru__sio
     if (written < 0 || (size_t)written >= sizeof path) {
         return NARU_ERR_ARGUMENT;
     }
-    return naru_server_route_http(io->server, path, on_request, served);
+    naru_status status = naru__route_add(io->server, path, NULL, NULL, &served->route);
+    if (status >= 0) {
+        served->route->on_request = on_request;
+        served->route->user = served;
+    }
+    return status;
 }
 
 naru_status naru__sio_serve_client(naru_sio *io)
@@ -96,10 +103,20 @@ naru_status naru__sio_serve_client(naru_sio *io)
     return status;
 }
 
+/* What is left of a route when the Socket.IO server is gone and the server it was on is not. */
+static void nobody(naru_request *request, void *user)
+{
+    (void)user;
+    (void)naru_request_reject(request, 404);
+}
+
 void naru__sio_serve_client_free(naru_sio *io)
 {
     for (size_t i = 0; io->served && i < naru__sio_bundles_count; i++) {
         naru_buf_deinit(&io->served[i].gzip);
+        if (io->served[i].route) {
+            io->served[i].route->on_request = nobody;
+        }
     }
     naru__free(io->allocator, io->served, naru__sio_bundles_count * sizeof *io->served);
     io->served = NULL;
