@@ -52,7 +52,7 @@ typedef struct naru_conn_handler {
     void (*on_open)(naru_conn *conn, void *user);
     /* data until it returns; a whole message (NARU_WS_MESSAGES). */
     void (*on_message)(naru_conn *conn, naru_ws_kind kind, naru_span data, void *user);
-    /* NARU_WS_CHUNKS and NARU_WS_FRAMES instead of on_message. */
+    /* NARU_WS_CHUNKS and NARU_WS_FRAMES instead of on_message, and what parts_from_bytes makes of a long message. */
     void (*on_part)(naru_conn *conn, const naru_ws_event *part, void *user);
     void (*on_ping)(naru_conn *conn, naru_span data, void *user);
     void (*on_pong)(naru_conn *conn, naru_span data, int32_t rtt_ms, void *user); /* rtt_ms -1: not asked for */

@@ -49,11 +49,14 @@ typedef struct naru_ws_options {
     uint64_t frame_bytes_max;    /* of one frame's payload on the wire; message_bytes_max + 1/8 + 1 KiB; passed: 1009 */
     uint32_t fragments_max;      /* frames in a message, empty ones too; 1024; passed: 1008 */
     uint32_t control_rate_max;   /* control frames received in a second; 100; passed: 1008; NARU_NEVER: off */
-    uint32_t message_timeout_ms; /* from a message's first byte to its last; 60000; passed: 1008. Not in CHUNKS */
+    uint32_t message_timeout_ms; /* from a message's first byte to its last; 60000; passed: 1008. Not in parts */
     uint32_t ping_interval_ms;   /* silence after which we send a ping; 25000; NARU_NEVER: off */
     uint32_t pong_timeout_ms;    /* silence after that ping; any byte counts as life; 10000; passed: 1006 */
     uint32_t close_timeout_ms;   /* from our Close to the end; 5000 */
     naru_ws_delivery delivery;
+    /* With NARU_WS_MESSAGES: a message that is one uncompressed frame of at least so many bytes, and does not lie whole in
+     * what was read, comes as it arrives, as with NARU_WS_CHUNKS. It needs no memory and no copy. 0: all come whole */
+    uint64_t parts_from_bytes;
     bool manual_pong; /* pings are not answered by the session */
     bool trust_utf8;  /* do not check text that comes in; only for peers one controls */
     naru_ws_deflate_options deflate;

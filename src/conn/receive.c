@@ -4,7 +4,7 @@
 static void deliver_message(naru_conn *conn, const naru_ws_event *event)
 {
     const naru_conn_handler *handler = conn->handler;
-    if (conn->options->ws.delivery != NARU_WS_MESSAGES) {
+    if (conn->options->ws.delivery != NARU_WS_MESSAGES || !event->first || !event->last) {
         if (handler->on_part) {
             handler->on_part(conn, event, conn->user);
         }

@@ -38,7 +38,8 @@ static uint64_t pong_due(const naru_ws *ws)
 }
 static uint64_t message_due(const naru_ws *ws)
 {
-    bool timed = (ws->flags & NARU__WS_TIMED) != 0 && ws->options->delivery != NARU_WS_CHUNKS;
+    bool streamed = ws->options->delivery == NARU_WS_CHUNKS || (ws->message & NARU__WS_STREAMED) != 0;
+    bool timed = (ws->flags & NARU__WS_TIMED) != 0 && !streamed;
     return timed ? after(ws->timer_ms, ws->options->message_timeout_ms) : UINT64_MAX;
 }
 static uint64_t release_due(const naru_ws *ws)

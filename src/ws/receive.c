@@ -114,6 +114,15 @@ static bool fill(naru_ws *ws, naru_input *in, size_t bytes)
     return ws->head_bytes >= bytes;
 }
 
+/* Is it to be handed on as it comes? Only one frame tells at its head how long the message is. */
+static bool streams(const naru_ws *ws, uint64_t length)
+{
+    const naru_ws_options *options = ws->options;
+    return options->delivery == NARU_WS_MESSAGES && options->parts_from_bytes != 0 &&
+           length >= options->parts_from_bytes && ws->message == (ws->frame & NARU__WS_OPCODE) &&
+           (ws->frame & NARU__WS_FIN) != 0;
+}
+
 static naru_status begin_frame(naru_ws *ws)
 {
     uint64_t length = naru__ws_head_length(ws->head);
@@ -136,6 +145,9 @@ static naru_status begin_frame(naru_ws *ws)
         ws->utf8 = (naru__utf8){0};
     }
     ws->fragments++;
+    if (streams(ws, length)) {
+        ws->message |= NARU__WS_STREAMED;
+    }
     if (ws->message & NARU__WS_COMPRESSED) {
         return naru__ws_compressed_frame(ws, length);
     }

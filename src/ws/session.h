@@ -38,7 +38,12 @@ typedef struct naru__ws_cold {
 
 /* Bits of naru_ws.message and naru_ws.sending; the low two are the naru_ws_kind, 0 while none is under
  * way. */
-enum { NARU__WS_KIND = 3, NARU__WS_COMPRESSED = 4, NARU__WS_BEGUN = 8 /* its first event is out */ };
+enum {
+    NARU__WS_KIND = 3,
+    NARU__WS_COMPRESSED = 4,
+    NARU__WS_BEGUN = 8,    /* its first event is out */
+    NARU__WS_STREAMED = 16 /* it comes in parts, as parts_from_bytes wants it */
+};
 
 /* Bits of naru_ws.flags. */
 enum {

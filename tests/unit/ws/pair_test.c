@@ -186,6 +186,7 @@ static void set_up(pair *p, const naru_ws_deflate *deflate, uint64_t seed)
     for (int i = 0; i < 2; i++) {
         side *s = &p->sides[i];
         s->options.delivery = (naru_ws_delivery)below(p, 3);
+        s->options.parts_from_bytes = below(p, 2) * 100;
         s->options.control_rate_max = NARU_NEVER;
         s->options.message_timeout_ms = NARU_NEVER;
         s->options.deflate.idle_release_ms = 500;

@@ -179,6 +179,49 @@ TEST(a_big_message_is_sized_exactly)
     tear_down(&b);
 }
 
+/* Hand over one piece of the peer's stream, which lies in `bytes`, and say what came of it. */
+static naru_status hear_piece(bench *b, char *bytes, naru_ws_event *event_out)
+{
+    naru_input in = {(uint8_t *)bytes, strlen(bytes)};
+    naru_status status = naru_ws_next(b->ws, &in, &b->turn, event_out);
+    CHECK_EQ(in.size, 0);
+    return status;
+}
+
+TEST(long_messages_may_come_in_parts)
+{
+    bench b;
+    naru_ws_event event;
+    naru_ws_options options = {.parts_from_bytes = 10};
+    set_up(&b, NARU_WS_CLIENT, &options, NULL);
+    size_t idle_bytes = b.memory.live_bytes;
+    CHECK_EQ(hear_piece(&b, (char[]){"\202\012abc"}, &event), NARU_OK);
+    CHECK(event.first && !event.last && naru_span_equal(event.data, naru_span_of("abc")));
+    CHECK_EQ(hear_piece(&b, (char[]){"defg"}, &event), NARU_OK);
+    CHECK(!event.first && !event.last && event.data.size == 4);
+    CHECK_EQ(hear_piece(&b, (char[]){"hij"}, &event), NARU_OK);
+    CHECK(!event.first && event.last && event.data.size == 3);
+    CHECK_EQ(b.memory.live_bytes, idle_bytes);
+    tear_down(&b);
+}
+
+TEST(short_and_fragmented_messages_come_whole)
+{
+    bench b;
+    naru_ws_event event;
+    naru_ws_options options = {.parts_from_bytes = 10};
+    set_up(&b, NARU_WS_CLIENT, &options, NULL);
+    CHECK_EQ(hear_piece(&b, (char[]){"\202\011abc"}, &event), NARU_MORE);
+    CHECK_EQ(hear_piece(&b, (char[]){"defghi"}, &event), NARU_OK);
+    CHECK(event.first && event.last && event.data.size == 9);
+    CHECK_EQ(hear_piece(&b, (char[]){"\002\012abcdefghij"}, &event), NARU_MORE);
+    CHECK_EQ(hear_piece(&b, (char[]){"\200\001k"}, &event), NARU_OK);
+    CHECK(event.first && event.last && event.data.size == 11);
+    CHECK_EQ(hear_piece(&b, (char[]){"\202\012abcdefghij"}, &event), NARU_OK);
+    CHECK(event.first && event.last && event.data.size == 10);
+    tear_down(&b);
+}
+
 /* A message in many small fragments does not move at each of them. */
 TEST(fragments_are_gathered_in_few_moves)
 {
@@ -314,6 +357,8 @@ TEST_MAIN({"idle sessions are small", idle_sessions_are_small}, {"options fill o
           {"a whole message is not copied", a_whole_message_is_not_copied},
           {"an event may be echoed", an_event_may_be_echoed},
           {"a big message is sized exactly", a_big_message_is_sized_exactly},
+          {"long messages may come in parts", long_messages_may_come_in_parts},
+          {"short and fragmented messages come whole", short_and_fragmented_messages_come_whole},
           {"fragments are gathered in few moves", fragments_are_gathered_in_few_moves},
           {"touch moves the ping", touch_moves_the_ping},
           {"compression costs what is documented", compression_costs_what_is_documented},
