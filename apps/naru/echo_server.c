@@ -28,6 +28,7 @@ typedef struct echo_server {
     bool stopping;
     listen_log log;
     naru_backend backend;
+    uint32_t busy_poll_us;
     naru_tls *tls;
     char bound[OPTION_LIST_MAX][BOUND_BYTES];
 } echo_server;
@@ -77,7 +78,8 @@ static unsigned backend_of(const char *name)
 
 static naru_status open_lane(echo_server *echo, echo_lane *lane, const naru_server_options *options)
 {
-    naru_loop_options loop_options = {.log = listen_log_line, .log_user = &echo->log, .backend = echo->backend};
+    naru_loop_options loop_options = {
+        .log = listen_log_line, .log_user = &echo->log, .backend = echo->backend, .busy_poll_us = echo->busy_poll_us};
     lane->loop = naru_loop_new(&loop_options);
     if (!lane->loop) {
         /* One that was asked for by name and is not to be had: the log has said why. */
@@ -210,6 +212,7 @@ int echo_serve(const cli_command *command, const echo_settings *settings)
     }
     echo_server echo = {.count = (size_t)settings->threads,
                         .backend = (naru_backend)backend,
+                        .busy_poll_us = (uint32_t)settings->busy_poll_us,
                         .log = {.who = "naru echo", .verbose = settings->listen.verbose}};
     int status = listen_tls(command, &settings->listen, &echo.tls);
     if (status != OPTIONS_RUN) {

@@ -119,6 +119,7 @@ naru_loop *naru_loop_new(const naru_loop_options *options)
     loop->receive_bytes = chosen.receive_bytes > 0 ? chosen.receive_bytes : RECEIVE_BYTES;
     loop->log = chosen.log;
     loop->log_user = chosen.log_user;
+    loop->busy_poll_us = chosen.busy_poll_us;
     loop->backend_fd = -1;
     loop->wake_fd = -1;
     loop->dirty_end = &loop->dirty;
@@ -297,7 +298,9 @@ naru_status naru_loop_turn(naru_loop *loop, uint32_t timeout_ms)
     loop->turns++;
     /* The coarse clock costs next to nothing, and notices if the callbacks since the turn's reading took
      * long. */
-    naru_status status = wait_for_work(loop, wait_limit_ms(loop, timeout_ms, CLOCK_MONOTONIC_COARSE));
+    int wait_ms = naru__busy_polls(loop) ? 0 : wait_limit_ms(loop, timeout_ms, CLOCK_MONOTONIC_COARSE);
+    naru_status status = wait_for_work(loop, wait_ms);
+    naru__busy_note(loop);
     naru__watch_run_always_ready(loop);
     naru__post_run(loop);
     naru__timers_fire(loop);
