@@ -40,7 +40,8 @@ static int run(const cli_command *command, int argc, char **argv)
 {
     echo_settings settings = {
         .threads = 1,
-        .listen = {.message_bytes_max = UINT64_C(64) << 20, .fragments_max = 100000},
+        /* As many connections as there are descriptors: it is there to be measured. */
+        .listen = {.message_bytes_max = UINT64_C(64) << 20, .fragments_max = 100000, .connections_max = UINT32_MAX},
     };
     option_list operands = {.count = 0};
     int status = options_parse(command, argc, argv, &settings, &operands);

@@ -5,6 +5,8 @@
  *  Source: RFC 6455 7.1. */
 #include "conn/inside.h"
 
+enum { PINGS_SPREAD = 64 }; /* in so many groups over an interval */
+
 void naru__conn_timer_now(naru_conn *conn)
 {
     naru_loop *loop = conn->stream->loop;
@@ -21,6 +23,17 @@ static uint64_t next_deadline_ms(const naru_conn *conn)
     return deaf ? UINT64_MAX : naru_ws_deadline_ms(&conn->ws);
 }
 
+/* Pings may be a little late: those of many connections then leave in one turn, and their pongs come in another, where
+ * each would have woken the loop twice. */
+static uint64_t with_company(const naru_conn *conn, uint64_t at_ms)
+{
+    uint64_t step_ms = conn->options->ws.ping_interval_ms / PINGS_SPREAD;
+    if (step_ms < 2 || !naru__ws_at_rest(&conn->ws) || conn->options->ws.ping_interval_ms == NARU_NEVER) {
+        return at_ms;
+    }
+    return at_ms + step_ms - 1 - (at_ms + step_ms - 1) % step_ms;
+}
+
 /* Only ever moved nearer here: a timer that fires too early looks again. With nothing under way the deadline is the
  * next ping, and a timer that runs out before that needs no look. */
 static void set_timer(naru_conn *conn)
@@ -32,7 +45,7 @@ static void set_timer(naru_conn *conn)
     }
     uint64_t at_ms = next_deadline_ms(conn);
     if (at_ms != UINT64_MAX && (!running || at_ms < conn->timer.timer.at_ms)) {
-        naru__loop_timer_start(conn->stream->loop, &conn->timer, at_ms);
+        naru__loop_timer_start(conn->stream->loop, &conn->timer, with_company(conn, at_ms));
     }
 }
 
