@@ -107,7 +107,7 @@ naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, u
 
 naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span data, bool last, unsigned flags)
 {
-    naru_status status = naru__conn_send_admit(conn, data.size);
+    naru_status status = naru__conn_has_source(conn) ? NARU_ERR_STATE : naru__conn_send_admit(conn, data.size);
     if (status != NARU_OK) {
         return status;
     }
