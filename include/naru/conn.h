@@ -104,10 +104,10 @@ typedef struct naru_source {
     void (*on_done)(naru_conn *conn, naru_status status, void *user);
 } naru_source;
 
-/* Send one message of any size in bounded memory: fragments of at most 64 KiB, pulled while the queue is below its high
- * mark. Control frames go between them, so that pings, pongs and a Close never wait for the end. A message that fits one
- * fragment leaves as one frame. Until on_done other messages are answered NARU_ERR_STATE. What the peer accepts is its
- * own affair: naru itself takes 1024 fragments and 1 MiB unless told otherwise.
+/* Send one message of any size in bounded memory: fragments of at most 64 KiB, pulled while the queue is below its
+ * high mark. Control frames go between them, so that pings, pongs and a Close never wait for the end. A message that
+ * fits one fragment leaves as one frame. Until on_done other messages are answered NARU_ERR_STATE. What the peer
+ * accepts is its own affair: naru itself takes 1024 fragments and 1 MiB unless told otherwise.
  * shapes    bytes: how many it has; fewer are a failure, more are not asked for. NARU_UNLIMITED: until NARU_END.
  *           flags: see naru_ws_send_part.
  * lifetime  source is copied.
