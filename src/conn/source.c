@@ -55,10 +55,33 @@ static void fail(naru_conn *conn, naru_status why)
 
 /* ---- its pieces ------------------------------------------------------------------------------------------ */
 
+/* What is pulled leaves a quarter of the queue to control frames, which a full one would take for a slow reader. */
+static size_t fragment_bytes(const naru_conn *conn)
+{
+    uint64_t quarter = conn->options->queue_bytes_max / 4;
+    return quarter >= FRAGMENT_BYTES ? (size_t)FRAGMENT_BYTES : quarter > 0 ? (size_t)quarter : 1;
+}
+static bool has_room(const naru_conn *conn)
+{
+    size_t queued = naru__stream_queued(conn->stream);
+    return queued < conn->options->queue_high_bytes && queued <= conn->options->queue_bytes_max / 2;
+}
+
+/* Go on once there is room again. */
+static void ask_again(naru_conn *conn)
+{
+    const naru_conn_options *options = conn->options;
+    uint64_t mark =
+        options->queue_low_bytes < options->queue_high_bytes ? options->queue_low_bytes : options->queue_high_bytes - 1;
+    uint64_t half = options->queue_bytes_max / 2;
+    naru__stream_want_drain(conn->stream, (uint32_t)(mark < half ? mark : half));
+}
+
 /* errors    NARU_MORE: nothing at the moment. NARU_ERR_CLOSED: pull has ended the connection. */
 static naru_status pull(naru_conn *conn, naru__conn_source *source, naru_span *piece_out, bool *last_out)
 {
-    size_t room = source->left < FRAGMENT_BYTES ? (size_t)source->left : (size_t)FRAGMENT_BYTES;
+    size_t most = fragment_bytes(conn);
+    size_t room = source->left < most ? (size_t)source->left : most;
     size_t got = 0;
     source->pulling = true;
     naru_status status = room > 0 ? source->calls.pull(source->user, source->block, room, &got) : NARU_END;
@@ -107,8 +130,7 @@ void naru__conn_source_feed(naru_conn *conn)
 {
     naru__conn_source *source = conn->cold->source;
     naru_status status = NARU_OK;
-    while (status == NARU_OK && open_for_more(conn) &&
-           naru__stream_queued(conn->stream) < conn->options->queue_high_bytes) {
+    while (status == NARU_OK && open_for_more(conn) && has_room(conn)) {
         status = send_fragment(conn, source);
         if (conn->phase == NARU__CONN_GONE) {
             return;
@@ -124,7 +146,7 @@ void naru__conn_source_feed(naru_conn *conn)
     } else if (status < 0) {
         fail(conn, status);
     } else if (status == NARU_OK) {
-        naru__stream_want_drain(conn->stream, (uint32_t)conn->options->queue_low_bytes);
+        ask_again(conn);
     }
 }
 
@@ -133,7 +155,7 @@ void naru__conn_source_feed(naru_conn *conn)
 void naru_conn_source_ready(naru_conn *conn)
 {
     if (conn->phase <= NARU__CONN_OPEN && naru__conn_has_source(conn)) {
-        naru__stream_want_drain(conn->stream, (uint32_t)conn->options->queue_low_bytes);
+        ask_again(conn);
     }
 }
 

@@ -249,6 +249,34 @@ TEST(waits_for_the_peer_and_lets_control_frames_by)
     harness_end(&h);
 }
 
+/* However small the queue is: what is pulled never fills it, so that a ping is never one too many. */
+TEST(leaves_room_for_control_frames)
+{
+    static const uint64_t queues[] = {1000, 70000, 1 << 20};
+    for (size_t i = 0; i < 3; i++) {
+        harness h;
+        harness_init(&h);
+        h.options.queue_bytes_max = queues[i];
+        h.options.queue_high_bytes = queues[i];
+        h.options.queue_low_bytes = queues[i];
+        REQUIRE(harness_start(&h));
+        CHECK_EQ(setsockopt(h.conn->stream->fd, SOL_SOCKET, SO_SNDBUF, &(int){1 << 14}, sizeof(int)), 0);
+        spring s = spring_of(&h, UINT64_C(1) << 40);
+        CHECK_EQ(naru_conn_send_source(h.conn, NARU_WS_BINARY, NARU_UNLIMITED, &spring_source, &s, 0), NARU_OK);
+        uint64_t given = 1;
+        for (uint64_t before = 0; given != before || given == 0;) {
+            before = given;
+            settle(&h);
+            given = s.given;
+        }
+        CHECK(naru_conn_queued_bytes(h.conn) > 0);
+        CHECK_EQ(naru_conn_ping(h.conn, naru_span_of("x")), NARU_OK);
+        CHECK_EQ(naru_conn_ping(h.conn, naru_span_of("y")), NARU_OK);
+        CHECK_EQ(naru_conn_state(h.conn), NARU_WS_OPEN);
+        harness_end(&h);
+    }
+}
+
 TEST(goes_on_when_there_is_more)
 {
     harness h;
@@ -515,6 +543,7 @@ TEST(pipes)
 
 TEST_MAIN({"sizes known and unknown", sizes_known_and_unknown}, {"pieces of any size", pieces_of_any_size},
           {"waits for the peer and lets control frames by", waits_for_the_peer_and_lets_control_frames_by},
+          {"leaves room for control frames", leaves_room_for_control_frames},
           {"goes on when there is more", goes_on_when_there_is_more},
           {"a failing source closes with 1011", a_failing_source_closes_with_1011},
           {"text is checked", text_is_checked},
