@@ -57,6 +57,43 @@ TEST(goes_out_in_its_place)
     harness_end(&h);
 }
 
+/* 6455 5.3: a client masks each frame anew, so that what is shared must not be sent as it is. */
+TEST(a_clients_are_masked_each_for_itself)
+{
+    enum { BYTES = 2000, FRAME = 8 + BYTES };
+    int pair[2];
+    naru_conn_options options = {0};
+    static const naru_conn_handler handler;
+    REQUIRE(naru__conn_options_fill(&options) == NARU_OK && tcp_pair(pair));
+    naru_loop *loop = naru_loop_new(NULL);
+    REQUIRE(loop != NULL);
+    naru__stream *stream = naru__stream_accept(loop, pair[0], NULL, &naru__conn_stream_handler, NULL);
+    REQUIRE(stream != NULL);
+    naru_conn *conn =
+        naru__conn_new(stream, NARU_WS_CLIENT, &options, NULL, (naru_span){NULL, 0}, &handler, NULL, NULL, NULL);
+    REQUIRE(conn != NULL);
+    naru__conn_start(conn, NULL, 0);
+    uint8_t message[BYTES], came[2 * FRAME];
+    memset(message, 'm', sizeof message);
+    naru_prepared *prepared = prepare(NARU_WS_BINARY, (naru_span){message, sizeof message}, 0);
+    CHECK_EQ(naru_conn_send_prepared(conn, prepared), NARU_OK);
+    CHECK_EQ(naru_conn_send_prepared(conn, prepared), NARU_OK);
+    naru_prepared_unref(prepared);
+    naru_loop_turn(loop, 0);
+    REQUIRE(fcntl(pair[1], F_SETFL, 0) == 0 && recv(pair[1], came, sizeof came, MSG_WAITALL) == sizeof came);
+    CHECK(memcmp(came + 4, came + FRAME + 4, 4) != 0);
+    for (size_t i = 0; i < 2; i++) {
+        const uint8_t *frame = came + i * FRAME;
+        CHECK_SPAN(((naru_span){frame, 4}), "\x82\xfe\x07\xd0");
+        for (size_t at = 0; at < BYTES; at++) {
+            CHECK_EQ(frame[8 + at] ^ frame[4 + at % 4], 'm');
+        }
+    }
+    naru__conn_destroy(conn);
+    naru_loop_free(loop);
+    close(pair[1]);
+}
+
 TEST(not_in_the_middle_of_a_message_and_not_after_the_end)
 {
     harness h;
@@ -231,6 +268,7 @@ TEST(many_threads_share_one)
 
 TEST_MAIN({"text is checked once, and only text", text_is_checked_once_and_only_text},
           {"goes out in its place", goes_out_in_its_place},
+          {"a client's are masked, each for itself", a_clients_are_masked_each_for_itself},
           {"not in the middle of a message and not after the end",
            not_in_the_middle_of_a_message_and_not_after_the_end},
           {"drop oldest drops shared ones", drop_oldest_drops_shared_ones},
