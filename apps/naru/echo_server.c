@@ -12,7 +12,7 @@
 #include "exit_status.h"
 #include "say.h"
 
-enum { STOP_MS = 2000 };
+enum { STOP_MS = 2000, PARTS_FROM_BYTES = 256 << 10, RECEIVE_BYTES = 256 << 10 };
 
 /* One loop with its server. The first lane runs on the main thread and hears the signals. */
 typedef struct echo_lane {
@@ -78,8 +78,11 @@ static unsigned backend_of(const char *name)
 
 static naru_status open_lane(echo_server *echo, echo_lane *lane, const naru_server_options *options)
 {
-    naru_loop_options loop_options = {
-        .log = listen_log_line, .log_user = &echo->log, .backend = echo->backend, .busy_poll_us = echo->busy_poll_us};
+    naru_loop_options loop_options = {.log = listen_log_line,
+                                      .log_user = &echo->log,
+                                      .backend = echo->backend,
+                                      .busy_poll_us = echo->busy_poll_us,
+                                      .receive_bytes = RECEIVE_BYTES};
     lane->loop = naru_loop_new(&loop_options);
     if (!lane->loop) {
         /* One that was asked for by name and is not to be had: the log has said why. */
@@ -112,6 +115,7 @@ static naru_status open_lanes(echo_server *echo, const echo_settings *settings)
 {
     naru_server_options options;
     listen_fill(&settings->listen, &options);
+    options.conn.ws.parts_from_bytes = PARTS_FROM_BYTES;
     naru_status status = NARU_OK;
     for (size_t i = 0; status == NARU_OK && i < echo->count; i++) {
         status = open_lane(echo, &echo->lanes[i], &options);

@@ -68,6 +68,12 @@ typedef struct naru_conn_handler {
 NARU_API naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags);
 NARU_API naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span data, bool last, unsigned flags);
 
+/* Begin a message of a known size as one frame; naru_conn_send_part then sends its payload piece by piece, the last one
+ * exactly to the end. It is not compressed. Until then no ping and no Close can leave, and pongs wait: for what may
+ * stall in the middle, fragments (naru_conn_send_part alone, or a source) are the better choice.
+ * errors    NARU_ERR_UNSUPPORTED: a client's frames are masked. Else as naru_conn_send. */
+NARU_API naru_status naru_conn_send_begin(naru_conn *conn, naru_ws_kind kind, uint64_t bytes);
+
 /* A message made once and sent on many connections, of any loops and threads: its text is checked once, its frame is
  * made once, and so is its compressed form, when a connection first wants it. Frozen: it never changes. */
 typedef struct naru_prepared naru_prepared;

@@ -33,8 +33,8 @@ typedef struct naru_loop_options {
     naru_log_fn *log;                /* none */
     void *log_user;
     naru_backend backend; /* NARU_BACKEND_AUTO */
-    /* After work, look for more for so long before sleeping: what comes meanwhile is answered sooner, by about what waking
-     * up takes, and the thread takes up to a whole core. 0: sleep at once */
+    /* After work, look for more for so long before sleeping: what comes meanwhile is answered sooner, by about what
+     * waking up takes, and the thread takes up to a whole core. 0: sleep at once */
     uint32_t busy_poll_us;
 } naru_loop_options;
 

@@ -54,8 +54,8 @@ typedef struct naru_ws_options {
     uint32_t pong_timeout_ms;    /* silence after that ping; any byte counts as life; 10000; passed: 1006 */
     uint32_t close_timeout_ms;   /* from our Close to the end; 5000 */
     naru_ws_delivery delivery;
-    /* With NARU_WS_MESSAGES: a message that is one uncompressed frame of at least so many bytes, and does not lie whole in
-     * what was read, comes as it arrives, as with NARU_WS_CHUNKS. It needs no memory and no copy. 0: all come whole */
+    /* With NARU_WS_MESSAGES: a message that is one uncompressed frame of at least so many bytes, and does not lie whole
+     * in what was read, comes as it arrives, as with NARU_WS_CHUNKS. It needs no memory and no copy. 0: none do */
     uint64_t parts_from_bytes;
     bool manual_pong; /* pings are not answered by the session */
     bool trust_utf8;  /* do not check text that comes in; only for peers one controls */
@@ -175,6 +175,7 @@ typedef struct naru_ws_event {
     bool compressed;  /* it came compressed */
     uint16_t close_code;
     int32_t rtt_ms; /* of a pong that answers our newest ping; else -1 */
+    uint64_t left;  /* of a part: how much of its frame is still to come */
     naru_span data; /* until the next naru_ws_next, _tick, _end or _free on this session; sending it back is fine */
 } naru_ws_event;
 
@@ -215,6 +216,14 @@ NARU_API NARU_MUST_USE naru_status naru_ws_send(naru_ws *ws, naru_ws_kind kind, 
  * Pings, pongs and a Close may go between. A text's characters may be cut anywhere. */
 NARU_API NARU_MUST_USE naru_status naru_ws_send_part(naru_ws *ws, naru_ws_kind kind, naru_span data, bool last,
                                                      unsigned flags, const naru_ws_turn *turn);
+/* Begin an uncompressed message of a known size as one frame: naru_ws_send_part then appends its payload piece by
+ * piece, the last one exactly to the end. Meanwhile pongs wait, and no ping and no Close can leave: naru_ws_ping and
+ * naru_ws_close answer NARU_ERR_STATE, and should the session fail or the peer close, the transport's end has to say
+ * it.
+ * errors    NARU_ERR_UNSUPPORTED: a client must mask. NARU_ERR_STATE, NARU_ERR_ARGUMENT, NARU_ERR_MEMORY. Of the
+ *           pieces: NARU_ERR_ARGUMENT: another kind, too many bytes, or last at the wrong place. */
+NARU_API NARU_MUST_USE naru_status naru_ws_send_begin(naru_ws *ws, naru_ws_kind kind, uint64_t bytes,
+                                                      const naru_ws_turn *turn);
 /* Append only the head of an uncompressed message; the caller sends exactly payload_bytes right behind it, without
  * copying them here. errors NARU_ERR_UNSUPPORTED: a client must mask. NARU_ERR_STATE, NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_ws_send_head(naru_ws *ws, naru_ws_kind kind, uint64_t payload_bytes,

@@ -26,6 +26,9 @@ static bool awaits_pong(const naru_ws *ws)
 /* While a pong's time runs no other ping leaves. */
 static uint64_t ping_due(const naru_ws *ws)
 {
+    if (naru__ws_in_begun_frame(ws)) {
+        return UINT64_MAX;
+    }
     if (!awaits_pong(ws)) {
         return after(ws->heard_ms, ws->options->ping_interval_ms);
     }

@@ -17,6 +17,9 @@ bool naru_ws_close_code_valid(uint16_t code)
 
 static naru_status append(naru_ws *ws, uint8_t opcode, naru_span payload, const naru_ws_turn *turn)
 {
+    if (naru__ws_in_begun_frame(ws)) {
+        return opcode == NARU__WS_PONG ? naru__ws_begun_pong(ws, payload) : NARU_OK;
+    }
     naru_entropy *entropy = ws->role == NARU_WS_CLIENT ? turn->entropy : NULL;
     return naru__ws_frame_append(turn->out, NARU__WS_FIN | opcode, payload, entropy);
 }
@@ -40,7 +43,7 @@ naru_status naru__ws_close_append(naru_ws *ws, uint16_t code, naru_span reason, 
 
 naru_status naru_ws_close(naru_ws *ws, uint16_t code, naru_span reason, const naru_ws_turn *turn)
 {
-    if (ws->state != NARU_WS_OPEN) {
+    if (ws->state != NARU_WS_OPEN || naru__ws_in_begun_frame(ws)) {
         return NARU_ERR_STATE;
     }
     bool good = code == 0 ? reason.size == 0 : naru_ws_close_code_valid(code) && reason.size <= REASON_MAX;
@@ -87,6 +90,9 @@ static uint32_t hash(naru_span data)
 
 naru_status naru_ws_ping(naru_ws *ws, naru_span data, const naru_ws_turn *turn)
 {
+    if (naru__ws_in_begun_frame(ws)) {
+        return NARU_ERR_STATE;
+    }
     naru_status status = send_small(ws, NARU__WS_PING, data, turn);
     if (status == NARU_OK) {
         ws->rtt_ms = (uint32_t)turn->now_ms;

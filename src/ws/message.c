@@ -146,6 +146,7 @@ void naru__ws_message_event(naru_ws *ws, naru_span data, bool last, naru_ws_even
         .last = last,
         .compressed = (ws->message & NARU__WS_COMPRESSED) != 0,
         .rtt_ms = -1,
+        .left = ws->frame_left,
         .data = data,
     };
     ws->message |= NARU__WS_BEGUN;

@@ -166,10 +166,17 @@ naru_status naru_ws_send_part(naru_ws *ws, naru_ws_kind kind, naru_span data, bo
     if (!naru__ws_turn_ready(ws, turn)) {
         return NARU_ERR_ENTROPY;
     }
+    if (naru__ws_in_begun_frame(ws) && naru__ws_begun_check(ws, kind, data.size, last) != NARU_OK) {
+        return NARU_ERR_ARGUMENT;
+    }
     naru__utf8 utf8 = {0};
     bool check = kind == NARU_WS_TEXT && (flags & NARU_WS_VALID) == 0;
     if (check && check_part_text(ws, data, last, &utf8) != NARU_OK) {
         return NARU_ERR_UTF8;
+    }
+    if (naru__ws_in_begun_frame(ws)) {
+        ws->sending_utf8 = utf8;
+        return naru__ws_begun_piece(ws, kind, data, last, turn);
     }
     bool compressed = naru__ws_wants_compression(ws, data.size, flags);
     uint8_t message = ws->sending != 0 ? ws->sending : (uint8_t)(kind | (compressed ? NARU__WS_COMPRESSED : 0));

@@ -42,6 +42,7 @@ static void drop_cold(naru_ws *ws)
         return;
     }
     naru__ws_bytes_free(&cold->message, ws->allocator);
+    naru__ws_bytes_free(&cold->pong, ws->allocator);
     naru__ws_deflater_free(cold->deflater);
     naru__ws_inflater_free(cold->inflater);
     naru__free(ws->allocator, cold, sizeof *cold);
@@ -94,6 +95,7 @@ void naru__ws_cool(naru_ws *ws)
     }
     cold->delivered = false;
     bool under_way = ws->message != 0 || (ws->flags & NARU__WS_IN_FRAME) != 0;
+    under_way |= naru__ws_in_begun_frame(ws);
     if (!under_way && !cold->message.data && !cold->deflater && !cold->inflater) {
         drop_cold(ws);
     }

@@ -32,6 +32,9 @@ typedef struct naru__ws_cold {
     uint8_t tail_bytes;    /* how many of 00 00 ff ff have been inflated behind it */
     bool pending;          /* the inflater filled its room: it may hold more */
     bool delivered;        /* an event pointed at message: it goes with the next call */
+    bool pong_owed;        /* to leave behind the frame under way */
+    uint64_t begun_left;   /* of our frame under way, where its payload comes in pieces */
+    naru__ws_bytes pong;
     uint8_t control_bytes;
     uint8_t control[NARU__WS_CONTROL_MAX]; /* of a control frame that came in pieces */
 } naru__ws_cold;
@@ -41,8 +44,9 @@ typedef struct naru__ws_cold {
 enum {
     NARU__WS_KIND = 3,
     NARU__WS_COMPRESSED = 4,
-    NARU__WS_BEGUN = 8,    /* its first event is out */
-    NARU__WS_STREAMED = 16 /* it comes in parts, as parts_from_bytes wants it */
+    NARU__WS_BEGUN = 8,       /* its first event is out */
+    NARU__WS_STREAMED = 16,   /* it comes in parts, as parts_from_bytes wants it */
+    NARU__WS_BEGUN_FRAME = 32 /* of sending: a frame is out to its head, its payload is to follow */
 };
 
 /* Bits of naru_ws.flags. */
@@ -106,6 +110,17 @@ void naru__ws_touch(naru_ws *ws, uint64_t now_ms);
  * then handed to naru_ws_next from there, are not copied. At most the rest of the frame; size 0: none. It holds until
  * the next call on the session. */
 naru_input naru__ws_room(naru_ws *ws);
+
+/* Of a frame that naru_ws_send_begin began: may this piece go; it has gone, right behind the head or the piece before;
+ * both at once, with a copy. */
+naru_status naru__ws_begun_check(const naru_ws *ws, naru_ws_kind kind, size_t bytes, bool last);
+naru_status naru__ws_begun_taken(naru_ws *ws, size_t bytes, const naru_ws_turn *turn);
+naru_status naru__ws_begun_piece(naru_ws *ws, naru_ws_kind kind, naru_span data, bool last, const naru_ws_turn *turn);
+naru_status naru__ws_begun_pong(naru_ws *ws, naru_span payload); /* keep it for the end */
+static inline bool naru__ws_in_begun_frame(const naru_ws *ws)
+{
+    return (ws->sending & NARU__WS_BEGUN_FRAME) != 0;
+}
 
 /* Open, nothing under way, no memory to give back: naru_ws_deadline_ms is then a ping, and bytes only move
  * it away. */

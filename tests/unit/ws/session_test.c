@@ -222,6 +222,50 @@ TEST(short_and_fragmented_messages_come_whole)
     tear_down(&b);
 }
 
+TEST(a_begun_frame_holds_nothing_else)
+{
+    bench b;
+    naru_ws_event event;
+    set_up(&b, NARU_WS_SERVER, NULL, NULL);
+    CHECK_EQ(naru_ws_send_begin(b.ws, NARU_WS_TEXT, 10, &b.turn), NARU_OK);
+    CHECK_EQ(naru_ws_send_part(b.ws, NARU_WS_TEXT, naru_span_of("01234"), false, 0, &b.turn), NARU_OK);
+    /* Two pings, masked with zeros: the newest is answered, behind the frame. */
+    char pings[] = "\211\201____a\211\201____b";
+    memset(pings + 2, 0, 4);
+    memset(pings + 9, 0, 4);
+    naru_input in = {(uint8_t *)pings, sizeof pings - 1};
+    CHECK_EQ(naru_ws_next(b.ws, &in, &b.turn, &event), NARU_OK);
+    CHECK_EQ(naru_ws_next(b.ws, &in, &b.turn, &event), NARU_OK);
+    CHECK_EQ(naru_ws_next(b.ws, &in, &b.turn, &event), NARU_MORE);
+    CHECK_EQ(naru_ws_ping(b.ws, naru_span_of("p"), &b.turn), NARU_ERR_STATE);
+    CHECK_EQ(naru_ws_close(b.ws, 1000, naru_span_of(""), &b.turn), NARU_ERR_STATE);
+    CHECK_EQ(naru_ws_send(b.ws, NARU_WS_TEXT, naru_span_of("x"), 0, &b.turn), NARU_ERR_STATE);
+    CHECK_EQ(naru_ws_deadline_ms(b.ws), UINT64_MAX);
+    CHECK_EQ(naru_ws_send_part(b.ws, NARU_WS_BINARY, naru_span_of("56789"), true, 0, &b.turn), NARU_ERR_ARGUMENT);
+    CHECK_EQ(naru_ws_send_part(b.ws, NARU_WS_TEXT, naru_span_of("56789"), false, 0, &b.turn), NARU_ERR_ARGUMENT);
+    CHECK_EQ(naru_ws_send_part(b.ws, NARU_WS_TEXT, naru_span_of("56789+"), true, 0, &b.turn), NARU_ERR_ARGUMENT);
+    CHECK_EQ(naru_ws_send_part(b.ws, NARU_WS_TEXT, naru_span_of("5678\377"), true, 0, &b.turn), NARU_ERR_UTF8);
+    CHECK_EQ(naru_ws_send_part(b.ws, NARU_WS_TEXT, naru_span_of("56789"), true, 0, &b.turn), NARU_OK);
+    CHECK_SPAN(naru_buf_span(&b.out), "\201\0120123456789\212\001b");
+    CHECK_EQ(naru_ws_send(b.ws, NARU_WS_TEXT, naru_span_of("x"), 0, &b.turn), NARU_OK);
+    tear_down(&b);
+}
+
+TEST(a_begun_frame_may_never_end)
+{
+    bench b;
+    naru_ws_event event;
+    set_up(&b, NARU_WS_SERVER, NULL, NULL);
+    CHECK_EQ(naru_ws_send_begin(b.ws, NARU_WS_BINARY, 0, &b.turn), NARU_OK);
+    CHECK_SPAN(naru_buf_span(&b.out), "\202\0");
+    CHECK_EQ(naru_ws_send_begin(b.ws, NARU_WS_BINARY, 3, &b.turn), NARU_OK);
+    naru_input in = {(uint8_t[]){0xff, 0xff}, 2};
+    CHECK_EQ(naru_ws_next(b.ws, &in, &b.turn, &event), NARU_ERR_PROTOCOL);
+    CHECK_SPAN(naru_buf_span(&b.out), "\202\0\202\003"); /* no Close in its middle */
+    CHECK_EQ(naru_ws_send_part(b.ws, NARU_WS_BINARY, naru_span_of("abc"), true, 0, &b.turn), NARU_ERR_STATE);
+    tear_down(&b);
+}
+
 /* A message in many small fragments does not move at each of them. */
 TEST(fragments_are_gathered_in_few_moves)
 {
@@ -359,6 +403,8 @@ TEST_MAIN({"idle sessions are small", idle_sessions_are_small}, {"options fill o
           {"a big message is sized exactly", a_big_message_is_sized_exactly},
           {"long messages may come in parts", long_messages_may_come_in_parts},
           {"short and fragmented messages come whole", short_and_fragmented_messages_come_whole},
+          {"a begun frame holds nothing else", a_begun_frame_holds_nothing_else},
+          {"a begun frame may never end", a_begun_frame_may_never_end},
           {"fragments are gathered in few moves", fragments_are_gathered_in_few_moves},
           {"touch moves the ping", touch_moves_the_ping},
           {"compression costs what is documented", compression_costs_what_is_documented},
