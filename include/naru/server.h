@@ -208,6 +208,20 @@ NARU_API NARU_MUST_USE naru_status naru_server_route_memory(naru_server *server,
  * takes over, and so does an on_stopped that is not NULL. */
 NARU_API void naru_server_stop(naru_server *server, uint32_t deadline_ms, void (*on_stopped)(void *user), void *user);
 
+/* 0: the default that is named. */
+typedef struct naru_stop_options {
+    /* The Closes are spread evenly over this time, so that not all peers come back in the same moment; 0: at once */
+    uint32_t spread_ms;
+    uint32_t deadline_ms; /* after the spread the rest is ended; 10000; NARU_NEVER: waited for */
+    uint16_t close_code;  /* 1001; 1012 says that the service is restarted */
+    /* Whoever was accepted before, or waits in the kernel's queue, may still ask once and is served, with a WebSocket
+     * too, instead of 503. For a stop that nobody should notice: behind a proxy, or with a successor. */
+    bool finish_requests;
+} naru_stop_options;
+/* naru_server_stop with more to say; options NULL: the defaults. Until a peer is told, its connection works as always. */
+NARU_API void naru_server_stop_with(naru_server *server, const naru_stop_options *options,
+                                    void (*on_stopped)(void *user), void *user);
+
 /* What a server has counted since it was made, but for `connections` and `websockets`, which are those of now. */
 typedef struct naru_server_counts {
     uint64_t connections, websockets;

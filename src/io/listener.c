@@ -14,7 +14,7 @@
 #include "core.h"
 #include "given.h"
 
-enum { ACCEPTS_MAX = 64, BACKLOG = 4096, EXHAUSTED_PAUSE_MS = 100, EXHAUSTED_LOG_MS = 1000 };
+enum { ACCEPTS_MAX = 64, FINISH_ACCEPTS_MAX = 65536, BACKLOG = 4096, EXHAUSTED_PAUSE_MS = 100, EXHAUSTED_LOG_MS = 1000 };
 
 struct naru__listener {
     naru__accept_fn *accepted; /* these two first: what a burial without a note may overwrite */
@@ -373,4 +373,16 @@ void naru__listener_close(naru__listener *listener)
     naru__backend_remove(listener->loop, &listener->source, listener->fd);
     listener->loop->active--;
     release(listener);
+}
+
+void naru__listener_finish(naru__listener *listener)
+{
+    if (!listener || listener->closed) {
+        return;
+    }
+    bool exhausted = naru__timer_running(&listener->retry.timer);
+    for (int i = 0; i < FINISH_ACCEPTS_MAX && !exhausted && !listener->closed && accept_one(listener); i++) {
+        exhausted = naru__timer_running(&listener->retry.timer);
+    }
+    naru__listener_close(listener);
 }

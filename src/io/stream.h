@@ -138,6 +138,8 @@ NARU_MUST_USE naru_status naru__listener_open(naru_loop *loop, const char *addre
                                               char *bound_out);
 void naru__listener_pause(naru__listener *listener);
 void naru__listener_resume(naru__listener *listener);
+/* Take all that wait, and close. */
+void naru__listener_finish(naru__listener *listener);
 void naru__listener_close(naru__listener *listener); /* removes its socket file; NULL is fine */
 
 /* Names of TLS sessions for those who ask. */

@@ -83,7 +83,7 @@ static void head_complete(naru__exchange *exchange, const naru_input *in)
         naru__exchange_refuse(exchange, 400, text, true);
     } else if (status < 0) {
         naru__exchange_drop(exchange);
-    } else if (exchange->server->stopping) {
+    } else if (naru__server_refuses(exchange->server)) {
         naru__exchange_refuse(exchange, 503, "the server is going away", true);
     } else if (naru__exchange_identify(exchange) < 0) {
         naru__exchange_drop(exchange);

@@ -38,7 +38,9 @@ static void accepted(naru__listener *listener, int fd, void *user)
 static void for_listeners(naru_server *server, void (*act)(naru__listener *listener))
 {
     for (naru__listening *listening = server->listenings; listening; listening = listening->next) {
-        act(listening->listener);
+        if (listening->listener) {
+            act(listening->listener);
+        }
     }
 }
 
@@ -90,6 +92,15 @@ naru_status naru_server_listen(naru_server *server, const char *address, const n
         naru__listener_pause(listening->listener);
     }
     return NARU_OK;
+}
+
+/* A close would reset those that wait, for the kernel has told them that they are connected. */
+void naru__server_listen_finish(naru_server *server)
+{
+    for (naru__listening *listening = server->listenings; listening; listening = listening->next) {
+        naru__listener_finish(listening->listener);
+        listening->listener = NULL;
+    }
 }
 
 void naru__server_listen_end(naru_server *server)

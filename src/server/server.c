@@ -155,6 +155,7 @@ static void on_gone(naru_conn *conn, const naru_close_info *info)
     server->counts.websockets--;
     server->counts.dropped += info->dropped;
     conn->stream->told = NULL;
+    naru__spread_gone(server, conn);
     naru__guest_free(server, guest);
     *conn->link = conn->next;
     if (conn->next) {

@@ -52,6 +52,15 @@ typedef struct naru__arrival {
     naru_span bytes;   /* that were read of it already; not with TLS */
 } naru__arrival;
 
+/* The Closes of a stop; see spread.c. */
+typedef struct naru__spread {
+    naru__loop_timer timer; /* without fire: not begun */
+    naru_conn *next;        /* from here on nobody was told */
+    uint64_t begin_ms, end_ms;
+    size_t total, told;
+    uint16_t code;
+} naru__spread;
+
 struct naru_server {
     naru_loop *loop;
     const naru_allocator *allocator;
@@ -71,7 +80,9 @@ struct naru_server {
     size_t connections;        /* both kinds */
     bool full;                 /* the listeners are paused: connections_max */
     bool stopping;
+    bool finishing; /* a stop that still serves who was accepted before it */
     bool freeing;
+    naru__spread spread;
     uint64_t stop_at_ms;
     naru__loop_timer stop_timer;
     naru__deferred stopped;
@@ -88,6 +99,18 @@ void naru__server_released(naru_server *server);
  * logged; fd is still the caller's. */
 NARU_MUST_USE naru_status naru__server_receive(naru_server *server, const naru__arrival *arrival);
 
+/* Is nobody to be served any more? */
+static inline bool naru__server_refuses(const naru_server *server)
+{
+    return server->stopping && !server->finishing;
+}
+
+/* spread.c: begin, or end earlier; one that was accepted meanwhile; one that is gone. */
+void naru__spread_start(naru_server *server, uint32_t spread_ms, uint16_t code);
+void naru__spread_late(naru_server *server, naru_conn *conn);
+void naru__spread_gone(naru_server *server, const naru_conn *conn);
+void naru__spread_end(naru_server *server);
+
 /* The pieces of a stop. */
 void naru__server_stop_init(naru_server *server);
 void naru__server_stop_deinit(naru_server *server);
@@ -95,6 +118,8 @@ void naru__server_check_stopped(naru_server *server); /* perhaps that was the la
 void naru__server_end_all(naru_server *server);       /* at once */
 
 void naru__server_listen_end(naru_server *server); /* close every listener */
+/* The same, after having taken whoever waits for one of them. What belongs to them stays for those who came by them. */
+void naru__server_listen_finish(naru_server *server);
 void naru__server_adopt(naru_server *server, naru_conn *conn);
 void naru__server_count_init(naru_server *server);
 
