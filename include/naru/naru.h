@@ -8,6 +8,7 @@
 #include <naru/http.h>
 #include <naru/loop.h>
 #include <naru/server.h>
+#include <naru/succession.h>
 #include <naru/tls.h>
 #include <naru/version.h>
 #include <naru/ws.h>

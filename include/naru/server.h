@@ -7,6 +7,7 @@
 
 #include <naru/conn.h>
 #include <naru/http.h>
+#include <naru/succession.h>
 #include <naru/tls.h>
 
 #ifdef __cplusplus
@@ -78,6 +79,10 @@ typedef struct naru_listen_options {
      * a header, or with a bad one, it is closed. With trusted_proxies only those may connect; without, whoever can
      * reach the address can claim to be anybody. */
     bool proxy_protocol;
+    /* Take the predecessor's socket of this very address, if it has one that is not taken yet, and hand it on to a
+     * successor; borrowed for the server's life. Of a socket that is taken backlog and reuse_port are its own. NULL:
+     * none */
+    naru_succession *succession;
 } naru_listen_options;
 
 /* Accept connections at an address. A server may have several.

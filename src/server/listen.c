@@ -65,6 +65,27 @@ void naru__server_released(naru_server *server)
     naru__server_check_stopped(server);
 }
 
+/* A socket that somebody hands on to us, or one of our own. */
+static naru_status open_listener(naru_server *server, const char *address, const naru_listen_options *options,
+                                 naru__listening *listening, char *bound_out)
+{
+    naru_succession *succession = options->succession;
+    int fd = succession ? naru__succession_find(succession, address) : -1;
+    naru_status status =
+        fd >= 0 ? naru__listener_take(server->loop, address, fd, accepted, listening, &listening->listener, bound_out)
+                : naru__listener_open(server->loop, address, options->reuse_port,
+                                      options->backlog ? options->backlog : BACKLOG_DEFAULT, accepted, listening,
+                                      &listening->listener, bound_out);
+    if (status < 0 || !succession) {
+        return status;
+    }
+    status = naru__succession_keep(succession, address, naru__listener_fd(listening->listener));
+    if (status < 0) {
+        naru__listener_close(listening->listener);
+    }
+    return status;
+}
+
 naru_status naru_server_listen(naru_server *server, const char *address, const naru_listen_options *options,
                                char *bound_out)
 {
@@ -77,14 +98,13 @@ naru_status naru_server_listen(naru_server *server, const char *address, const n
         return NARU_ERR_MEMORY;
     }
     listening->server = server;
-    naru_status status =
-        naru__listener_open(server->loop, address, chosen.reuse_port, chosen.backlog ? chosen.backlog : BACKLOG_DEFAULT,
-                            accepted, listening, &listening->listener, bound_out);
+    naru_status status = open_listener(server, address, &chosen, listening, bound_out);
     if (status < 0) {
         naru__free(server->allocator, listening, sizeof *listening);
         return status;
     }
     listening->proxy = chosen.proxy_protocol;
+    listening->succession = chosen.succession;
     listening->tls = chosen.tls ? naru_tls_ref(chosen.tls) : NULL;
     listening->next = server->listenings;
     server->listenings = listening;
@@ -94,11 +114,27 @@ naru_status naru_server_listen(naru_server *server, const char *address, const n
     return NARU_OK;
 }
 
+/* true: a successor listens on it, and whoever waits for it is served there. */
+static bool leave_to_successor(naru__listening *listening)
+{
+    naru__listener *listener = listening->listener;
+    if (!listener || !listening->succession ||
+        !naru__succession_forget(listening->succession, naru__listener_fd(listener))) {
+        return false;
+    }
+    naru__listener_leave(listener);
+    return true;
+}
+
 /* A close would reset those that wait, for the kernel has told them that they are connected. */
 void naru__server_listen_finish(naru_server *server)
 {
     for (naru__listening *listening = server->listenings; listening; listening = listening->next) {
-        naru__listener_finish(listening->listener);
+        if (leave_to_successor(listening)) {
+            naru__listener_close(listening->listener);
+        } else {
+            naru__listener_finish(listening->listener);
+        }
         listening->listener = NULL;
     }
 }
@@ -109,6 +145,7 @@ void naru__server_listen_end(naru_server *server)
     while (server->listenings) {
         naru__listening *listening = server->listenings;
         server->listenings = listening->next;
+        (void)leave_to_successor(listening);
         naru__listener_close(listening->listener);
         naru_tls_unref(listening->tls);
         naru__free(server->allocator, listening, sizeof *listening);

@@ -5,6 +5,7 @@
 #include "conn/conn.h"
 #include "io/stream.h"
 #include "server/date.h"
+#include "server/succession.h"
 #include "server/sip.h"
 #include <naru/server.h>
 
@@ -41,6 +42,7 @@ typedef struct naru__listening {
     naru__listener *listener;
     naru_tls *tls; /* NULL: plain */
     bool proxy;    /* a PROXY header comes first */
+    naru_succession *succession; /* that hands it on; NULL: none */
 } naru__listening;
 
 /* A socket that is to become a connection. */
