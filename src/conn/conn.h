@@ -41,7 +41,7 @@ struct naru_conn {
     naru__conn_cold *cold;
     naru__loop_timer timer;
     naru_conn *next, **link; /* the owner's list of them; for the owner alone */
-    uint16_t protocol_bytes; /* of the subprotocol, which stands behind the struct */
+    uint16_t protocol_bytes; /* of the subprotocol, which stands at the end of the block */
     uint8_t phase;
     int8_t end_status; /* why it ends, where the session itself has no fault */
     bool paused : 1;
@@ -50,6 +50,7 @@ struct naru_conn {
     bool halted : 1;    /* by the application; with throttled: why it is paused */
     bool throttled : 1; /* by the owner */
     bool over_high : 1; /* a send answered NARU_FULL: on_drain is owed */
+    bool timed : 1;     /* a naru__conn_life stands right behind the struct */
 };
 
 /* Check and complete options in place. errors NARU_ERR_ARGUMENT */
