@@ -5,6 +5,7 @@
 #include <naru/base.h>
 #include <naru/client.h>
 #include <naru/conn.h>
+#include <naru/crew.h>
 #include <naru/http.h>
 #include <naru/loop.h>
 #include <naru/server.h>

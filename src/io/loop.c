@@ -332,6 +332,11 @@ naru_status naru_loop_run(naru_loop *loop)
     return status;
 }
 
+void naru__loop_hold(naru_loop *loop, bool hold)
+{
+    loop->active = hold ? loop->active + 1 : loop->active - 1;
+}
+
 void naru_loop_stop(naru_loop *loop)
 {
     loop->stopping = true;

@@ -2,6 +2,7 @@
 #include "server/server.h"
 
 #include "base/memory.h"
+#include "server/deal.h"
 #include "server/guest.h"
 #include "server/proxy.h"
 #include <unistd.h>
@@ -14,14 +15,15 @@ static void refuse(naru_server *server, int fd)
     naru__server_released(server);
 }
 
-static void accepted(naru__listener *listener, int fd, void *user)
+void naru__server_accept(naru_server *server, naru__listening *listening, int fd)
 {
-    naru__listening *listening = user;
-    naru_server *server = listening->server;
-    (void)listener;
+    naru__server_took(server);
+    if (!listening) {
+        refuse(server, fd);
+        return;
+    }
     naru__arrival arrival = {.fd = fd, .tls = listening->tls};
     arrival.until_ms = naru_loop_now_ms(server->loop) + server->options.handshake_timeout_ms;
-    naru__server_took(server);
     if (listening->proxy && server->trusted_count > 0) {
         naru__peer peer = naru__peer_of_socket(fd);
         if (!naru__trusts(server, &peer)) {
@@ -35,13 +37,31 @@ static void accepted(naru__listener *listener, int fd, void *user)
     }
 }
 
-static void for_listeners(naru_server *server, void (*act)(naru__listener *listener))
+static void accepted(naru__listener *listener, int fd, void *user)
+{
+    naru__listening *listening = user;
+    (void)listener;
+    if (listening->dealt) {
+        naru__deal_out(listening, fd);
+    } else {
+        naru__hand_takes(listening->server->hand);
+        naru__server_accept(listening->server, listening, fd);
+    }
+}
+
+/* Those that deal out have their own reasons to pause. */
+static void for_listeners(naru_server *server, bool dealt, void (*act)(naru__listener *listener))
 {
     for (naru__listening *listening = server->listenings; listening; listening = listening->next) {
-        if (listening->listener) {
+        if (listening->listener && (listening->dealt != NULL) == dealt) {
             act(listening->listener);
         }
     }
+}
+
+void naru__server_listen_pause(naru_server *server, bool pause)
+{
+    for_listeners(server, true, pause ? naru__listener_pause : naru__listener_resume);
 }
 
 void naru__server_took(naru_server *server)
@@ -51,16 +71,19 @@ void naru__server_took(naru_server *server)
     if (!server->full && server->connections >= server->options.connections_max) {
         server->full = true;
         naru__log(server->loop, NARU_LOG_WARN, "%zu connections: accepting waits", server->connections);
-        for_listeners(server, naru__listener_pause);
+        for_listeners(server, false, naru__listener_pause);
     }
 }
 
 void naru__server_released(naru_server *server)
 {
     server->connections--;
+    if (server->hand) {
+        naru__deal_released(server->hand);
+    }
     if (server->full && server->connections < server->options.connections_max) {
         server->full = false;
-        for_listeners(server, naru__listener_resume);
+        for_listeners(server, false, naru__listener_resume);
     }
     naru__server_check_stopped(server);
 }
@@ -148,6 +171,7 @@ void naru__server_listen_end(naru_server *server)
         (void)leave_to_successor(listening);
         naru__listener_close(listening->listener);
         naru_tls_unref(listening->tls);
+        naru__free(server->allocator, listening->dealt, listening->dealt_count * sizeof(naru__listening *));
         naru__free(server->allocator, listening, sizeof *listening);
     }
 }

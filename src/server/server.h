@@ -16,6 +16,8 @@ typedef struct naru__preface naru__preface;
 typedef struct naru__guest naru__guest;
 typedef struct naru__guest_address naru__guest_address;
 typedef struct naru__network naru__network;
+typedef struct naru__deal naru__deal;
+typedef struct naru__hand naru__hand;
 
 /* The addresses that peers come from; see guest.h. */
 typedef struct naru__guests {
@@ -40,9 +42,11 @@ typedef struct naru__listening {
     struct naru__listening *next;
     naru_server *server;
     naru__listener *listener;
-    naru_tls *tls; /* NULL: plain */
-    bool proxy;    /* a PROXY header comes first */
-    naru_succession *succession; /* that hands it on; NULL: none */
+    naru_tls *tls;                  /* NULL: plain */
+    bool proxy;                     /* a PROXY header comes first */
+    naru_succession *succession;    /* that hands it on; NULL: none */
+    struct naru__listening **dealt; /* for whom it accepts; see deal.h; NULL: for its own server */
+    uint32_t dealt_count;
 } naru__listening;
 
 /* A socket that is to become a connection. */
@@ -69,6 +73,7 @@ struct naru_server {
     naru_server_options options; /* filled */
     char *name;                  /* options.server_name's copy */
     naru__listening *listenings;
+    naru__hand *hand; /* in a crew; NULL: alone */
     naru__route_table routes;
     naru__conn_owner conn_owner; /* of its WebSockets */
     naru__conn_counts conn_counts;
@@ -96,6 +101,10 @@ struct naru_server {
 /* One socket more, one less: pauses and resumes the listeners, and ends a stop. */
 void naru__server_took(naru_server *server);
 void naru__server_released(naru_server *server);
+
+/* A socket that was accepted by way of this listening, on its server's thread. NULL: it is turned away. */
+void naru__server_accept(naru_server *server, naru__listening *listening, int fd);
+void naru__server_listen_pause(naru_server *server, bool pause); /* the listeners that deal out */
 
 /* Begin a connection that naru__server_took has counted. errors NARU_ERR_TOO_BIG, NARU_ERR_MEMORY, NARU_ERR_SYSTEM:
  * logged; fd is still the caller's. */
