@@ -20,6 +20,7 @@ typedef struct echo_server {
     bool stopping;
     listen_log log;
     naru_tls *tls;
+    size_t bound_count;
     char bound[OPTION_LIST_MAX][BOUND_BYTES];
 } echo_server;
 
@@ -90,9 +91,11 @@ static naru_status listen_all(echo_server *echo, const option_list *addresses)
     return status;
 }
 
-static void announce(const echo_server *echo, size_t addresses_count)
+/* Called by the loop, when every thread is there. */
+static void announce(void *user)
 {
-    for (size_t i = 0; i < addresses_count; i++) {
+    const echo_server *echo = user;
+    for (size_t i = 0; i < echo->bound_count; i++) {
         printf("listening on %s\n", echo->bound[i]);
     }
     fflush(stdout);
@@ -104,7 +107,10 @@ static int run(echo_server *echo, const echo_settings *settings, naru_backend ba
     if (open_crew(echo, settings, backend) != NARU_OK || listen_all(echo, addresses) != NARU_OK) {
         return EXIT_OWN;
     }
-    announce(echo, addresses->count);
+    echo->bound_count = addresses->count;
+    if (naru_loop_post(naru_crew_loop(echo->crew, 0), announce, echo) != NARU_OK) {
+        announce(echo);
+    }
     return naru_crew_run(echo->crew) == NARU_OK ? EXIT_CLEAN : EXIT_OWN;
 }
 

@@ -3,6 +3,7 @@
 #define NARU_NARU_H
 
 #include <naru/base.h>
+#include <naru/budget.h>
 #include <naru/client.h>
 #include <naru/conn.h>
 #include <naru/crew.h>

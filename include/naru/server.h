@@ -5,6 +5,7 @@
 #ifndef NARU_SERVER_H
 #define NARU_SERVER_H
 
+#include <naru/budget.h>
 #include <naru/conn.h>
 #include <naru/http.h>
 #include <naru/succession.h>
@@ -62,6 +63,8 @@ typedef struct naru_server_options {
     uint32_t messages_per_second;
     uint64_t message_bytes_per_second; /* payload, inflated */
     naru_rate_policy rate_policy;
+
+    naru_budget *budget; /* of memory, shared with others: see <naru/budget.h>. A reference is taken; NULL: none */
 } naru_server_options;
 
 /* options NULL: the defaults. errors NARU_ERR_ARGUMENT: an option out of range. NARU_ERR_MEMORY. */

@@ -67,6 +67,9 @@ naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_co
 /* Begin: on_open runs here, then the bytes that came right behind the handshake. Once, from the loop's own
  * callbacks, not inside a call of the application. The connection may be gone when it returns. */
 void naru__conn_start(naru_conn *conn, uint8_t *bytes, size_t size);
+/* Close it with 1013, as one that reads too slowly; and: is it about to end anyhow? */
+void naru__conn_shed(naru_conn *conn);
+bool naru__conn_is_doomed(const naru_conn *conn);
 /* Pause it for the owner's own reasons, beside the application's pauses. */
 void naru__conn_throttle(naru_conn *conn, bool on);
 /* End it at once without a word to the application but on_close with 1006, here and now, on_gone included. For an

@@ -77,7 +77,7 @@ static naru_status needed_fields(naru_request *request, int status)
     } else if (status == 426) {
         done = naru__request_field(request, "Upgrade", naru_span_of("websocket"));
         done = done < 0 ? done : naru__request_field(request, "Sec-WebSocket-Version", naru_span_of("13"));
-    } else if (status == 429) {
+    } else if (request->retry_after_s > 0) {
         char seconds[16];
         int size = snprintf(seconds, sizeof seconds, "%u", (unsigned)request->retry_after_s);
         done = naru__request_field(request, "Retry-After", (naru_span){(const uint8_t *)seconds, (size_t)size});

@@ -45,6 +45,7 @@ void naru__exchange_forget(naru__exchange *exchange)
     request->upgrade = false;
     request->forwarded_tls = false;
     request->route = NULL;
+    request->retry_after_s = 0;
     request->on_cancel = NULL;
 }
 

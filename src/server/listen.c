@@ -50,18 +50,38 @@ static void accepted(naru__listener *listener, int fd, void *user)
 }
 
 /* Those that deal out have their own reasons to pause. */
-static void for_listeners(naru_server *server, bool dealt, void (*act)(naru__listener *listener))
+static size_t for_listeners(naru_server *server, bool dealt, void (*act)(naru__listener *listener))
 {
+    size_t count = 0;
     for (naru__listening *listening = server->listenings; listening; listening = listening->next) {
         if (listening->listener && (listening->dealt != NULL) == dealt) {
             act(listening->listener);
+            count++;
         }
     }
+    return count;
+}
+
+/* Each has its own reasons to wait, and one that all share. */
+static size_t update(naru_server *server, bool dealt)
+{
+    bool waits = server->held || (dealt ? server->deal_full : server->full);
+    return for_listeners(server, dealt, waits ? naru__listener_pause : naru__listener_resume);
 }
 
 void naru__server_listen_pause(naru_server *server, bool pause)
 {
-    for_listeners(server, true, pause ? naru__listener_pause : naru__listener_resume);
+    server->deal_full = pause;
+    (void)update(server, true);
+}
+
+void naru__server_listen_hold(naru_server *server, bool hold)
+{
+    if (server->held != hold) {
+        server->held = hold;
+        (void)update(server, true);
+        (void)update(server, false);
+    }
 }
 
 void naru__server_took(naru_server *server)
@@ -70,8 +90,9 @@ void naru__server_took(naru_server *server)
     server->counts.accepted++;
     if (!server->full && server->connections >= server->options.connections_max) {
         server->full = true;
-        naru__log(server->loop, NARU_LOG_WARN, "%zu connections: accepting waits", server->connections);
-        for_listeners(server, false, naru__listener_pause);
+        if (update(server, false) > 0) {
+            naru__log(server->loop, NARU_LOG_WARN, "%zu connections: accepting waits", server->connections);
+        }
     }
 }
 
@@ -83,7 +104,7 @@ void naru__server_released(naru_server *server)
     }
     if (server->full && server->connections < server->options.connections_max) {
         server->full = false;
-        for_listeners(server, false, naru__listener_resume);
+        (void)update(server, false);
     }
     naru__server_check_stopped(server);
 }
@@ -131,7 +152,7 @@ naru_status naru_server_listen(naru_server *server, const char *address, const n
     listening->tls = chosen.tls ? naru_tls_ref(chosen.tls) : NULL;
     listening->next = server->listenings;
     server->listenings = listening;
-    if (server->full) {
+    if (server->full || server->held) {
         naru__listener_pause(listening->listener);
     }
     return NARU_OK;

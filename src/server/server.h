@@ -18,6 +18,7 @@ typedef struct naru__guest_address naru__guest_address;
 typedef struct naru__network naru__network;
 typedef struct naru__deal naru__deal;
 typedef struct naru__hand naru__hand;
+typedef struct naru__budget_member naru__budget_member;
 
 /* The addresses that peers come from; see guest.h. */
 typedef struct naru__guests {
@@ -73,7 +74,8 @@ struct naru_server {
     naru_server_options options; /* filled */
     char *name;                  /* options.server_name's copy */
     naru__listening *listenings;
-    naru__hand *hand; /* in a crew; NULL: alone */
+    naru__hand *hand;            /* in a crew; NULL: alone */
+    naru__budget_member *budget; /* NULL: none */
     naru__route_table routes;
     naru__conn_owner conn_owner; /* of its WebSockets */
     naru__conn_counts conn_counts;
@@ -86,6 +88,8 @@ struct naru_server {
     naru_conn *conns;          /* those that are WebSockets */
     size_t connections;        /* both kinds */
     bool full;                 /* the listeners are paused: connections_max */
+    bool deal_full;            /* those that deal out are: every server has as many */
+    bool held;                 /* all are: memory is spent */
     bool stopping;
     bool finishing; /* a stop that still serves who was accepted before it */
     bool freeing;
@@ -105,6 +109,7 @@ void naru__server_released(naru_server *server);
 /* A socket that was accepted by way of this listening, on its server's thread. NULL: it is turned away. */
 void naru__server_accept(naru_server *server, naru__listening *listening, int fd);
 void naru__server_listen_pause(naru_server *server, bool pause); /* the listeners that deal out */
+void naru__server_listen_hold(naru_server *server, bool hold);   /* all of them */
 
 /* Begin a connection that naru__server_took has counted. errors NARU_ERR_TOO_BIG, NARU_ERR_MEMORY, NARU_ERR_SYSTEM:
  * logged; fd is still the caller's. */

@@ -4,6 +4,7 @@
 
 #include <naru/naru.h>
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -140,10 +141,12 @@ static bool read_to(int fd, const char *end, char *text, size_t text_bytes)
 {
     size_t size = 0;
     while (size + 1 < text_bytes) {
-        if (recv(fd, text + size, 1, 0) != 1) {
+        ssize_t got = recv(fd, text + size, 1, 0);
+        if (got != 1 && (got == 0 || errno != EINTR)) { /* an io_uring of this process may interrupt */
             return false;
         }
-        text[++size] = 0;
+        size += got == 1;
+        text[size] = 0;
         if (size >= strlen(end) && strcmp(text + size - strlen(end), end) == 0) {
             return true;
         }

@@ -125,7 +125,9 @@ static bool visit(char *why, size_t why_bytes)
                  send(fd, ask, sizeof ask - 1, MSG_NOSIGNAL) == (ssize_t)sizeof ask - 1;
     ssize_t more = asked ? 1 : -1;
     while (more > 0 && size < sizeof got - 1) {
-        more = recv(fd, got + size, sizeof got - 1 - size, 0);
+        do {
+            more = recv(fd, got + size, sizeof got - 1 - size, 0);
+        } while (more < 0 && errno == EINTR); /* an io_uring of this process may interrupt */
         size += more > 0 ? (size_t)more : 0;
     }
     int error = errno;
@@ -223,8 +225,7 @@ static void on_echo(naru_client *client, naru_ws_kind kind, naru_span data, void
         return;
     }
     say(self);
-    if (of->begun > 0 && of->watch == NULL && of->echoes >= of->next_at &&
-        of->moves >= (of->begun - 1) * CLIENTS) {
+    if (of->begun > 0 && of->watch == NULL && of->echoes >= of->next_at && of->moves >= (of->begun - 1) * CLIENTS) {
         if (of->begun <= of->wanted) {
             spawn(of);
         } else {
