@@ -8,3 +8,6 @@ endforeach()
 # Server processes that follow each other; a few times, and often.
 naru_unit_test(wire.server_succession WET SOURCES server_succession_test.c ARGS 3 LABELS wet)
 naru_unit_test(wire.server_succession_often WET SOURCES server_succession_test.c ARGS 20 LABELS wet faults)
+# The one test of many reloads again, by a name and a label of its own.
+naru_unit_test(wire.server_tls_reload WET SOURCES server_tls_test.c LIBS OpenSSL::SSL OpenSSL::Crypto
+  ARGS "two hundred reloads under load" LABELS wet faults)
