@@ -5,8 +5,10 @@
 #ifndef NARU_SERVER_H
 #define NARU_SERVER_H
 
+#include <naru/budget.h>
 #include <naru/conn.h>
 #include <naru/http.h>
+#include <naru/succession.h>
 #include <naru/tls.h>
 
 #ifdef __cplusplus
@@ -36,7 +38,9 @@ typedef struct naru_server_options {
     naru_origin_policy origin_policy;
     const char *const *origins; /* for NARU_ORIGIN_LIST; borrowed */
     size_t origins_count;
-    uint64_t body_bytes_max; /* of a plain request's body; 1 MiB; passed: 413 */
+    /* of a plain request's body; 1 MiB; passed: 413, after which the connection lives on if no more than 64 KiB had to
+     * be read in vain */
+    uint64_t body_bytes_max;
     /* from accept to the request's answer, TLS included, not moved by bytes; 10000; 408 */
     uint32_t handshake_timeout_ms;
     uint32_t idle_timeout_ms; /* a kept-alive HTTP connection between two requests; 30000 */
@@ -59,6 +63,8 @@ typedef struct naru_server_options {
     uint32_t messages_per_second;
     uint64_t message_bytes_per_second; /* payload, inflated */
     naru_rate_policy rate_policy;
+
+    naru_budget *budget; /* of memory, shared with others: see <naru/budget.h>. A reference is taken; NULL: none */
 } naru_server_options;
 
 /* options NULL: the defaults. errors NARU_ERR_ARGUMENT: an option out of range. NARU_ERR_MEMORY. */
@@ -76,6 +82,10 @@ typedef struct naru_listen_options {
      * a header, or with a bad one, it is closed. With trusted_proxies only those may connect; without, whoever can
      * reach the address can claim to be anybody. */
     bool proxy_protocol;
+    /* Take the predecessor's socket of this very address, if it has one that is not taken yet, and hand it on to a
+     * successor; borrowed for the server's life. Of a socket that is taken backlog and reuse_port are its own. NULL:
+     * none */
+    naru_succession *succession;
 } naru_listen_options;
 
 /* Accept connections at an address. A server may have several.
@@ -127,6 +137,12 @@ NARU_API bool naru_request_protocol(const naru_request *request, size_t index, n
  * peer that only ended its own side may still read the answer to a plain request: that is no leaving. */
 NARU_API void naru_request_on_cancel(naru_request *request, void (*on_cancel)(void *user), void *user);
 
+/* How long the answer may take from now on, instead of what is left of handshake_timeout_ms: for long polling. Then 503,
+ * as before. NARU_NEVER: as long as the peer stays; one that vanishes without a word stays for ever, so prefer a number.
+ * A peer that ends its own side meanwhile is most likely gone, and gets handshake_timeout_ms from then. May be called
+ * again. errors NARU_ERR_STATE: answered. */
+NARU_API naru_status naru_request_set_timeout(naru_request *request, uint32_t timeout_ms);
+
 /* Add a field to the answer, whichever it becomes. errors NARU_ERR_ARGUMENT: a bad name or value, or a field that naru
  * itself writes (Content-Length, Content-Type, Transfer-Encoding, Connection, Keep-Alive, Upgrade, Sec-WebSocket-*,
  * Date). NARU_ERR_STATE: answered. NARU_ERR_MEMORY. */
@@ -174,6 +190,14 @@ NARU_API NARU_MUST_USE naru_status naru_server_route_ws(naru_server *server, con
 NARU_API NARU_MUST_USE naru_status naru_server_route_http(naru_server *server, const char *path,
                                                           void (*on_request)(naru_request *request, void *user),
                                                           void *user);
+/* What a path does with a plain request of any method. 0: the default that is named. */
+typedef struct naru_http_route {
+    void (*on_request)(naru_request *request, void *user);
+    uint64_t body_bytes_max; /* of a request's body; the server's */
+} naru_http_route;
+/* The same with more to say; route is copied. errors NARU_ERR_ARGUMENT, NARU_ERR_MEMORY. */
+NARU_API NARU_MUST_USE naru_status naru_server_route_http_with(naru_server *server, const char *path,
+                                                               const naru_http_route *route, void *user);
 /* Serve the files below directory for GET and HEAD: index.html for a folder, no dot files, nothing outside of it
  * (also not through symbolic links). path is a prefix route without
  * parameters. errors NARU_ERR_SYSTEM: no such folder, logged. */
@@ -191,6 +215,20 @@ NARU_API NARU_MUST_USE naru_status naru_server_route_memory(naru_server *server,
  * server. A plain request that the application has in hand may still be answered until then. Again: a shorter deadline
  * takes over, and so does an on_stopped that is not NULL. */
 NARU_API void naru_server_stop(naru_server *server, uint32_t deadline_ms, void (*on_stopped)(void *user), void *user);
+
+/* 0: the default that is named. */
+typedef struct naru_stop_options {
+    /* The Closes are spread evenly over this time, so that not all peers come back in the same moment; 0: at once */
+    uint32_t spread_ms;
+    uint32_t deadline_ms; /* after the spread the rest is ended; 10000; NARU_NEVER: waited for */
+    uint16_t close_code;  /* 1001; 1012 says that the service is restarted */
+    /* Whoever was accepted before, or waits in the kernel's queue, may still ask once and is served, with a WebSocket
+     * too, instead of 503. For a stop that nobody should notice: behind a proxy, or with a successor. */
+    bool finish_requests;
+} naru_stop_options;
+/* naru_server_stop with more to say; options NULL: the defaults. Until a peer is told, its connection works as always. */
+NARU_API void naru_server_stop_with(naru_server *server, const naru_stop_options *options,
+                                    void (*on_stopped)(void *user), void *user);
 
 /* What a server has counted since it was made, but for `connections` and `websockets`, which are those of now. */
 typedef struct naru_server_counts {

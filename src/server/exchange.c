@@ -45,7 +45,35 @@ void naru__exchange_forget(naru__exchange *exchange)
     request->upgrade = false;
     request->forwarded_tls = false;
     request->route = NULL;
+    request->retry_after_s = 0;
     request->on_cancel = NULL;
+}
+
+/* A peer that has ended its side is most likely gone: its request does not wait without end. */
+static uint32_t patience_ms(const naru__exchange *exchange, uint32_t timeout_ms)
+{
+    uint32_t most_ms = exchange->server->options.handshake_timeout_ms;
+    return exchange->ended == NARU_END && timeout_ms > most_ms ? most_ms : timeout_ms;
+}
+
+naru_status naru_request_set_timeout(naru_request *request, uint32_t timeout_ms)
+{
+    naru__exchange *exchange = naru__exchange_of(request);
+    if (exchange->phase != NARU__EXCHANGE_ASKED) {
+        return NARU_ERR_STATE;
+    }
+    naru__exchange_time(exchange, patience_ms(exchange, timeout_ms));
+    return NARU_OK;
+}
+
+static void be_impatient(naru__exchange *exchange)
+{
+    const naru__timer *timer = &exchange->timer.timer;
+    uint32_t most_ms = exchange->server->options.handshake_timeout_ms;
+    uint64_t now_ms = naru_loop_now_ms(exchange->server->loop);
+    if (!naru__timer_running(timer) || timer->at_ms > now_ms + most_ms) {
+        naru__exchange_time(exchange, most_ms);
+    }
 }
 
 /* ---- bytes --------------------------------------------------------------------------------------------------- */
@@ -182,6 +210,9 @@ static void on_end(naru__stream *stream, naru_status why)
     }
     bool waits = (exchange->phase == NARU__EXCHANGE_ASKED && !exchange->request.upgrade) ||
                  exchange->phase == NARU__EXCHANGE_SENDING || exchange->phase == NARU__EXCHANGE_FLUSHING;
+    if (why == NARU_END && exchange->phase == NARU__EXCHANGE_ASKED) {
+        be_impatient(exchange);
+    }
     if (why == NARU_END && (waits || exchange->work.queued)) {
         return;
     }

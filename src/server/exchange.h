@@ -72,6 +72,7 @@ struct naru__exchange {
     bool trusted; /* it is a proxy whose word counts */
     bool crowded; /* its address has too many: it is told so, and nothing else */
     bool keep;    /* another request may follow on this connection */
+    bool skipping; /* the body is too long, and read only so that the next request can be */
     bool paused;  /* the stream */
     bool begun;  /* a first request has begun: its deadline counts from the accept, later ones' from their first byte */
     bool taking; /* bytes are being gone through further up the stack */
@@ -116,6 +117,15 @@ naru__guest *naru__exchange_take_guest(naru__exchange *exchange);
 void naru__exchange_read(naru__exchange *exchange, naru_input *in);
 /* Have the application decide, or whoever answers for the route. */
 void naru__exchange_ask(naru__exchange *exchange);
+
+/* ---- body.c ------------------------------------------------------------------------------------------------- */
+
+/* Does a body follow the head? */
+bool naru__body_expected(const naru_http_head *head);
+/* The head is complete and a plain route found: read what follows, or refuse it. */
+void naru__body_begin(naru__exchange *exchange, const naru_input *in);
+/* May there be more to do with `in`? */
+bool naru__body_read(naru__exchange *exchange, naru_input *in);
 
 /* ---- closing.c ---------------------------------------------------------------------------------------------- */
 

@@ -1,9 +1,10 @@
-/* From bytes to a request that somebody answers: head, target, route, body. Everything that can be refused without the
+/* From bytes to a request that somebody answers: head, target, route. Everything that can be refused without the
  * application is refused here.
  *
- * Not for: what becomes of the bytes behind the request (exchange.c). Source: RFC 9112, RFC 9110. */
+ * Not for: bodies (body.c), what becomes of the bytes behind the request (exchange.c). Source: RFC 9112, RFC 9110. */
 #include "server/exchange.h"
 
+#include "server/budget.h"
 #include "server/path.h"
 
 void naru__exchange_ask(naru__exchange *exchange)
@@ -15,51 +16,6 @@ void naru__exchange_ask(naru__exchange *exchange)
     exchange->calling = false;
 }
 
-static bool body_expected(const naru_http_head *head)
-{
-    naru_span length;
-    if (naru_http_head_count_of(head, "Transfer-Encoding") > 0) {
-        return true;
-    }
-    return naru_http_head_find(head, "Content-Length", &length) && !naru_span_equal(length, naru_span_of("0"));
-}
-
-/* 9110 10.1.1: a body that is waited for is asked for, unless it is on its way already. */
-static void expect(naru__exchange *exchange, const naru_input *in)
-{
-    naru_span value;
-    const naru_http_head *head = exchange->request.head;
-    if (naru_http_head_minor(head) == 0 || !naru_http_head_find(head, "Expect", &value)) {
-        return;
-    }
-    if (!naru_span_equal_nocase(value, naru_span_of("100-continue"))) {
-        naru__exchange_refuse(exchange, 417, "only Expect: 100-continue is known", true);
-        return;
-    }
-    if (in->size > 0 || !body_expected(head)) {
-        return;
-    }
-    if (naru_buf_append(&exchange->stream->out, naru_span_of("HTTP/1.1 100 Continue\r\n\r\n")) < 0) {
-        naru__exchange_drop(exchange);
-        return;
-    }
-    naru__stream_flush_later(exchange->stream);
-}
-
-static void begin_body(naru__exchange *exchange, const naru_input *in)
-{
-    const naru_http_head *head = exchange->request.head;
-    naru_status status = naru_http_body_start(&exchange->body, head, true, exchange->server->options.body_bytes_max);
-    if (status < 0) {
-        naru__exchange_refuse(exchange, status == NARU_ERR_TOO_BIG ? 413 : 400,
-                              status == NARU_ERR_TOO_BIG ? "the body is too big" : "the body's length is not clear",
-                              true);
-        return;
-    }
-    exchange->phase = NARU__EXCHANGE_BODY;
-    expect(exchange, in);
-}
-
 /* An upgrade that no route takes may be answered plainly (9110 7.8), but bytes behind it may be frames: nothing that
  * follows is read as HTTP. A body that nobody wants ends the connection too. */
 static void route(naru__exchange *exchange, const naru_input *in)
@@ -69,7 +25,7 @@ static void route(naru__exchange *exchange, const naru_input *in)
     bool wanted = naru_ws_request_wanted(request->head);
     naru__route_question asked = {naru_buf_span(&request->path), wanted, request->head};
     naru__route_question plain = {asked.path, false, NULL}, upgrade = {asked.path, true, NULL};
-    bool has_body = body_expected(request->head);
+    bool has_body = naru__body_expected(request->head);
     exchange->keep = exchange->keep && !wanted;
     request->route = naru__route_find(server, &asked);
     if (wanted && request->route) {
@@ -84,7 +40,7 @@ static void route(naru__exchange *exchange, const naru_input *in)
         request->route = naru__route_find(server, &plain);
     }
     if (request->route) {
-        begin_body(exchange, in);
+        naru__body_begin(exchange, in);
     } else if (!wanted && naru__route_find(server, &upgrade)) {
         naru__exchange_refuse(exchange, 426, "only WebSocket is spoken here", has_body);
     } else if (wanted && naru__route_find(server, &upgrade)) {
@@ -108,7 +64,7 @@ static bool special_target(naru__exchange *exchange)
     }
     bool options = naru_span_equal(method, naru_span_of("OPTIONS"));
     naru__exchange_refuse(exchange, options ? 204 : 400, options ? "" : "only OPTIONS has the target *",
-                          !options || body_expected(exchange->request.head));
+                          !options || naru__body_expected(exchange->request.head));
     return true;
 }
 
@@ -128,10 +84,14 @@ static void head_complete(naru__exchange *exchange, const naru_input *in)
         naru__exchange_refuse(exchange, 400, text, true);
     } else if (status < 0) {
         naru__exchange_drop(exchange);
-    } else if (exchange->server->stopping) {
+    } else if (naru__server_refuses(exchange->server)) {
         naru__exchange_refuse(exchange, 503, "the server is going away", true);
     } else if (naru__exchange_identify(exchange) < 0) {
         naru__exchange_drop(exchange);
+    } else if (naru__budget_stage(exchange->server) >= NARU_BUDGET_SCARCE) {
+        atomic_fetch_add(&exchange->server->budget->budget->requests_refused, 1);
+        request->retry_after_s = NARU__CROWDED_RETRY_S;
+        naru__exchange_refuse(exchange, 503, "memory is scarce", true);
     } else if (exchange->crowded) {
         request->retry_after_s = NARU__CROWDED_RETRY_S;
         naru__exchange_refuse(exchange, 429, "too many connections of this address", true);
@@ -156,7 +116,7 @@ static bool begin_head(naru__exchange *exchange)
     return true;
 }
 
-/* Each reader answers: may there be more to do with `in`? */
+/* May there be more to do with `in`? */
 static bool read_head(naru__exchange *exchange, naru_input *in)
 {
     naru_request *request = &exchange->request;
@@ -180,31 +140,6 @@ static bool read_head(naru__exchange *exchange, naru_input *in)
     return true;
 }
 
-static bool read_body(naru__exchange *exchange, naru_input *in)
-{
-    naru_span piece = {0};
-    naru_status status = naru_http_body_next(&exchange->body, in, &piece);
-    if (status == NARU_OK) {
-        status = naru_buf_append(&exchange->request.body, piece);
-        if (status == NARU_OK) {
-            return true;
-        }
-        naru__exchange_drop(exchange);
-        return false;
-    }
-    if (status == NARU_MORE) {
-        return false;
-    }
-    if (status == NARU_END) {
-        naru__exchange_ask(exchange);
-        return true;
-    }
-    bool big = status == NARU_ERR_TOO_BIG;
-    naru__exchange_refuse(exchange, big ? 413 : 400, big ? "the body is too big" : "the body's chunks are broken",
-                          true);
-    return false;
-}
-
 void naru__exchange_read(naru__exchange *exchange, naru_input *in)
 {
     bool more = true;
@@ -213,7 +148,7 @@ void naru__exchange_read(naru__exchange *exchange, naru_input *in)
         if (exchange->phase == NARU__EXCHANGE_HEAD && in->size > 0) {
             more = read_head(exchange, in);
         } else if (exchange->phase == NARU__EXCHANGE_BODY) {
-            more = read_body(exchange, in);
+            more = naru__body_read(exchange, in);
         } else {
             more = false;
         }

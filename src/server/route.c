@@ -190,17 +190,24 @@ naru_status naru_server_route_ws(naru_server *server, const char *path, const na
     return status;
 }
 
-naru_status naru_server_route_http(naru_server *server, const char *path,
-                                   void (*on_request)(naru_request *request, void *user), void *user)
+naru_status naru_server_route_http_with(naru_server *server, const char *path, const naru_http_route *http, void *user)
 {
-    if (!on_request) {
+    if (!http || !http->on_request) {
         return NARU_ERR_ARGUMENT;
     }
     naru__route *route = NULL;
     naru_status status = naru__route_add(server, path, NULL, NULL, &route);
     if (status == NARU_OK) {
-        route->on_request = on_request;
+        route->on_request = http->on_request;
+        route->body_bytes_max = http->body_bytes_max;
         route->user = user;
     }
     return status;
+}
+
+naru_status naru_server_route_http(naru_server *server, const char *path,
+                                   void (*on_request)(naru_request *request, void *user), void *user)
+{
+    naru_http_route route = {.on_request = on_request};
+    return naru_server_route_http_with(server, path, &route, user);
 }

@@ -17,6 +17,7 @@ struct naru__route {
     void (*on_request)(naru_request *request, void *user);
     void *user;
     naru_ws_route ws;
+    uint64_t body_bytes_max; /* 0: the server's */
     naru_span path; /* without the star */
     naru_span text; /* files: the directory; memory: the content type; NUL-terminated */
     naru_span body; /* memory */

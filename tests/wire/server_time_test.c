@@ -8,6 +8,8 @@ typedef struct timed {
     rig at;
     unsigned cancelled;
     unsigned asked;
+    naru_request *held;
+    uint32_t patience_ms;
 } timed;
 
 static void on_cancel(void *user)
@@ -19,6 +21,15 @@ static void on_never(naru_request *request, void *user)
     ((timed *)user)->asked++;
     naru_request_on_cancel(request, on_cancel, user);
     CHECK_EQ(naru_request_add_field(request, "X-Application", naru_span_of("yes")), NARU_OK);
+}
+/* Long polling: the answer may take much longer than a handshake, or for ever. */
+static void on_patient(naru_request *request, void *user)
+{
+    timed *self = user;
+    self->asked++;
+    self->held = request;
+    naru_request_on_cancel(request, on_cancel, user);
+    CHECK_EQ(naru_request_set_timeout(request, self->patience_ms), NARU_OK);
 }
 static void on_big(naru_request *request, void *user)
 {
@@ -37,6 +48,7 @@ static void timed_open(timed *self, uint32_t handshake_ms, uint32_t idle_ms)
     rig_route_echo(&self->at, "/chat");
     CHECK_EQ(naru_server_route_ws(self->at.server, "/never", &never, self), NARU_OK);
     CHECK_EQ(naru_server_route_http(self->at.server, "/never", on_never, self), NARU_OK);
+    CHECK_EQ(naru_server_route_http(self->at.server, "/patient", on_patient, self), NARU_OK);
     CHECK_EQ(naru_server_route_http(self->at.server, "/big", on_big, self), NARU_OK);
 }
 
@@ -166,6 +178,57 @@ TEST(no_answer)
     rig_close(&self.at);
 }
 
+TEST(an_answer_may_take_longer)
+{
+    timed self;
+    timed_open(&self, SHORT_MS, NARU_NEVER);
+    self.patience_ms = NARU_NEVER;
+    peer p;
+    uint64_t began = rig_now_ms();
+    peer_open(&p, &self.at);
+    peer_send(&p, "GET /patient HTTP/1.1\r\nHost: h\r\n\r\n");
+    RIG_UNTIL(&self.at, rig_now_ms() - began > 3 * SHORT_MS);
+    REQUIRE(self.held && self.cancelled == 0);
+    CHECK_EQ(naru_request_respond(self.held, 200, NULL, naru_span_of("late")), NARU_OK);
+    CHECK_EQ(naru_request_set_timeout(self.held, 1), NARU_ERR_STATE);
+    answer a = peer_answer(&p, true);
+    CHECK_STR((char *)a.body, "late");
+    answer_free(&a);
+    /* The next request of the connection has its own time again, from its own call. */
+    self.patience_ms = SHORT_MS;
+    began = rig_now_ms();
+    peer_send(&p, "GET /patient HTTP/1.1\r\nHost: h\r\n\r\n");
+    check_ends(&p, began, 503, "no answer was found in time\n");
+    CHECK_EQ(self.cancelled, 1u);
+    rig_close(&self.at);
+}
+
+/* Without end nobody is waited for who has ended its side; before or after the call makes no difference. */
+TEST(who_has_ended_its_side_is_not_waited_for)
+{
+    timed self;
+    timed_open(&self, SHORT_MS, NARU_NEVER);
+    self.patience_ms = NARU_NEVER;
+    for (int after = 0; after < 2; after++) {
+        peer p;
+        peer_open(&p, &self.at);
+        peer_send(&p, "GET /patient HTTP/1.1\r\nHost: h\r\n\r\n");
+        self.held = NULL;
+        RIG_UNTIL(&self.at, self.held);
+        uint64_t began = rig_now_ms();
+        shutdown(p.fd, SHUT_WR);
+        if (after) {
+            for (int i = 0; i < 20; i++) {
+                naru_loop_turn(self.at.loop, 0);
+            }
+            CHECK_EQ(naru_request_set_timeout(self.held, NARU_NEVER), NARU_OK);
+        }
+        check_ends(&p, began, 503, "no answer was found in time\n");
+    }
+    CHECK_EQ(self.cancelled, 2u);
+    rig_close(&self.at);
+}
+
 /* As long as bytes move, a slow peer is waited for. */
 TEST(an_answer_read_slowly)
 {
@@ -241,5 +304,6 @@ TEST_MAIN({"no byte at all", no_byte_at_all}, {"half a head, half a body", half_
           {"byte by byte for ever", byte_by_byte_for_ever},
           {"the first request counts from the accept", the_first_request_counts_from_the_accept},
           {"between requests", between_requests}, {"an answer read slowly", an_answer_read_slowly},
-          {"no answer", no_answer}, {"an answer nobody reads", an_answer_nobody_reads},
+          {"no answer", no_answer}, {"an answer may take longer", an_answer_may_take_longer},
+          {"who has ended its side is not waited for", who_has_ended_its_side_is_not_waited_for}, {"an answer nobody reads", an_answer_nobody_reads},
           {"lingering ends", lingering_ends}, {"a WebSocket has left them behind", a_websocket_has_left_them_behind})
