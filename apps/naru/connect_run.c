@@ -128,7 +128,6 @@ int connect_open(connect_session *session)
         .conn.ws.message_bytes_max = settings->message_bytes_max,
         .conn.ws.ping_interval_ms = settings->ping_interval_ms == 0 ? NARU_NEVER : settings->ping_interval_ms,
         .conn.ws.deflate.enabled = settings->deflate,
-        .conn.ws.delivery = settings->trace ? NARU_WS_FRAMES : NARU_WS_MESSAGES,
         .protocols = settings->protocols.items,
         .protocols_count = settings->protocols.count,
         .fields = fields,
@@ -143,9 +142,11 @@ int connect_open(connect_session *session)
     };
     read_auth(settings->auth, user, &options);
     read_way(settings, &options);
+    naru_client_handler handler = connect_handler;
+    handler.on_frame = settings->trace ? connect_trace : NULL;
     const char *reason = NULL;
     naru_status status =
-        naru_client_open(session->loop, session->url, &options, &connect_handler, session, &session->client, &reason);
+        naru_client_open(session->loop, session->url, &options, &handler, session, &session->client, &reason);
     if (status == NARU_OK) {
         return OPTIONS_RUN;
     }
@@ -178,7 +179,6 @@ static void close_parts(connect_session *session)
     naru_timer_free(session->retry.timer);
     connect_replay_free(session);
     connect_queue_free(&session->offline);
-    naru_buf_deinit(&session->message);
     (void)connect_record_end(session);
 }
 

@@ -4,9 +4,6 @@
 #include "connect_session.h"
 #include "encoding.h"
 
-/* The session's default for deflate.threshold_bytes. */
-enum { THRESHOLD_BYTES = 64 };
-
 connect_form connect_form_of(const connect_settings *settings)
 {
     return settings->base64 ? FORM_BASE64 : settings->hex ? FORM_HEX : FORM_PLAIN;
@@ -24,23 +21,10 @@ void connect_complain(connect_session *session, const char *what)
     }
 }
 
-/* With a trace, the default is spelled out, so that it can be told what a frame was. */
-static bool leaves_compressed(const connect_session *session, size_t bytes)
-{
-    return naru_client_extensions(session->client).size > 0 && bytes >= THRESHOLD_BYTES;
-}
-
 static naru_status send_now(connect_session *session, naru_ws_kind kind, naru_span data)
 {
-    bool compressed = false;
-    unsigned flags = 0;
-    if (session->settings->trace) {
-        compressed = leaves_compressed(session, data.size);
-        flags = compressed ? NARU_WS_COMPRESS : NARU_WS_PLAIN;
-    }
-    naru_status status = naru_client_send(session->client, kind, data, flags);
+    naru_status status = naru_client_send(session->client, kind, data, 0);
     if (status == NARU_OK || status == NARU_FULL) {
-        connect_trace(session, true, kind == NARU_WS_TEXT ? "text" : "binary", true, compressed, data.size);
         connect_record_message(session, "sent", kind, data);
     }
     return status;
@@ -102,11 +86,7 @@ void connect_send_offline(connect_session *session)
 
 naru_status connect_ping(connect_session *session, naru_span data)
 {
-    naru_status status = session->open ? naru_client_ping(session->client, data) : NARU_ERR_STATE;
-    if (status == NARU_OK) {
-        connect_trace(session, true, "ping", true, false, data.size);
-    }
-    return status;
+    return session->open ? naru_client_ping(session->client, data) : NARU_ERR_STATE;
 }
 
 static naru_status send_encoded(connect_session *session, connect_form form, naru_span record)

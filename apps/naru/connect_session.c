@@ -32,7 +32,6 @@ void connect_close(connect_session *session, uint16_t code, naru_span reason)
         connect_leave(session);
         return;
     }
-    connect_trace(session, true, "close", true, false, code == 0 ? 0 : 2 + reason.size);
     (void)naru_client_close(session->client, code, reason);
     /* The Close must be read, and the messages before it. */
     if (session->paused) {
@@ -117,7 +116,6 @@ static void on_ping(naru_client *client, naru_span data, void *user)
 {
     connect_session *session = user;
     (void)client;
-    connect_trace(session, false, "ping", true, false, data.size);
     if (session->settings->json) {
         connect_json_control(session, "ping", data, -1);
     } else if (session->settings->verbose) {
@@ -129,7 +127,6 @@ static void on_pong(naru_client *client, naru_span data, int32_t rtt_ms, void *u
 {
     connect_session *session = user;
     (void)client;
-    connect_trace(session, false, "pong", true, false, data.size);
     if (connect_input_pong(session, data)) {
         return;
     }
@@ -164,9 +161,6 @@ static void on_error(naru_client *client, const naru_client_failure *failure, vo
 
 static void tell_close(connect_session *session, const naru_close_info *info)
 {
-    if (info->code != 1006) {
-        connect_trace(session, false, "close", true, false, info->code == 1005 ? 0 : 2 + info->reason.size);
-    }
     if (session->settings->json) {
         connect_json_close(session, info);
     } else if (session->open) {
@@ -188,7 +182,6 @@ static void on_close(naru_client *client, const naru_close_info *info, void *use
     connect_replay_stop(session);
     session->open = false;
     session->paused = false;
-    naru_buf_deinit(&session->message);
     if (connect_retry_start(session, status, info->code)) {
         return;
     }
@@ -206,7 +199,6 @@ static bool on_redirect(naru_client *client, const naru_client_hop *hop, void *u
 const naru_client_handler connect_handler = {
     .on_open = on_open,
     .on_message = connect_receive_message,
-    .on_part = connect_receive_part,
     .on_ping = on_ping,
     .on_pong = on_pong,
     .on_drain = on_drain,

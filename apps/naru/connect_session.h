@@ -72,7 +72,6 @@ typedef struct connect_session {
     uint64_t records; /* from stdin */
     uint64_t buffered_bytes;
     size_t once_sent;
-    naru_buf message; /* of parts, while they are shown one by one */
     connect_queue offline;
     connect_pings pings;
     connect_retry retry;
@@ -117,9 +116,8 @@ naru_status connect_ping(connect_session *session, naru_span data);
 void connect_complain(connect_session *session, const char *what); /* about the record that is being sent */
 /* connect_slash.c: a line that begins with a slash. */
 void connect_slash(connect_session *session, naru_span line);
-/* connect_receive.c: messages from the peer, whole or frame by frame. */
+/* connect_receive.c: messages from the peer. */
 void connect_receive_message(naru_client *client, naru_ws_kind kind, naru_span data, void *user);
-void connect_receive_part(naru_client *client, const naru_ws_event *part, void *user);
 /* connect_show.c: what came in, and what happened. */
 void connect_show_message(connect_session *session, naru_ws_kind kind, naru_span data);
 void connect_notice(connect_session *session, const char *format, ...) NARU_PRINTF(2, 3);
@@ -135,12 +133,14 @@ void connect_json_message(connect_session *session, naru_ws_kind kind, naru_span
 void connect_json_control(connect_session *session, const char *event, naru_span data, int32_t rtt_ms);
 void connect_json_failure(connect_session *session, const naru_client_failure *failure);
 void connect_json_close(connect_session *session, const naru_close_info *info);
-void connect_json_frame(connect_session *session, bool sent, const char *opcode, bool last, bool compressed,
-                        uint64_t bytes);
+void connect_json_frame(connect_session *session, const naru_ws_frame *frame);
 /* connect_command.c */
 naru_status connect_command_run(connect_session *session, naru_span line);
-/* connect_trace.c: one frame. opcode: its name. */
-void connect_trace(connect_session *session, bool sent, const char *opcode, bool last, bool compressed, uint64_t bytes);
+/* connect_trace.c: one frame; its names and marks. connect_close_code: 0: it has none. */
+void connect_trace(naru_client *client, const naru_ws_frame *frame, void *user);
+const char *connect_opcode_name(uint8_t opcode);
+int connect_close_code(const naru_ws_frame *frame);
+bool connect_frame_compressed(const naru_ws_frame *frame);
 /* connect_pings.c */
 naru_status connect_pings_open(connect_session *session);
 void connect_pings_start(connect_session *session);

@@ -79,6 +79,8 @@ typedef struct naru_client_handler {
     /* Before each redirect is followed, if redirects_max allows any. false: do not, which fails the connection
      * (NARU_ERR_REFUSED). NULL: follow. */
     bool (*on_redirect)(naru_client *client, const naru_client_hop *hop, void *user);
+    /* Looks on at every frame, as naru_conn_handler.on_frame, with its rules. */
+    void (*on_frame)(naru_client *client, const naru_ws_frame *frame, void *user);
 } naru_client_handler;
 
 /* 0 and NULL mean the default that is named. Everything is copied or referenced before naru_client_open returns. */

@@ -50,6 +50,7 @@ struct naru_conn {
     bool halted : 1;    /* by the application; with throttled: why it is paused */
     bool throttled : 1; /* by the owner */
     bool over_high : 1; /* a send answered NARU_FULL: on_drain is owed */
+    bool marked : 1;    /* each frame queued is marked for dropping, or told to who looks on: no short way out */
 };
 
 /* Check and complete options in place. errors NARU_ERR_ARGUMENT */

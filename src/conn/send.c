@@ -87,8 +87,8 @@ static naru_status send_long(naru_conn *conn, naru_ws_kind kind, naru_span data,
 naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
 {
     bool checked = kind != NARU_WS_TEXT || (flags & NARU_WS_VALID) != 0;
-    if (conn->phase != NARU__CONN_OPEN || !checked || data.size >= WRITE_THROUGH_BYTES_MIN ||
-        conn->options->queue_policy == NARU_QUEUE_DROP_OLDEST || !naru__conn_queue_fits(conn, data.size)) {
+    if (conn->phase != NARU__CONN_OPEN || !checked || data.size >= WRITE_THROUGH_BYTES_MIN || conn->marked ||
+        !naru__conn_queue_fits(conn, data.size)) {
         return send_long(conn, kind, data, flags);
     }
     naru_buf *out = &conn->stream->out;

@@ -7,6 +7,7 @@
 #include "control.h"
 #include "frame.h"
 #include "message.h"
+#include "observe.h"
 
 enum { MASK_BYTES = 4 };
 
@@ -128,6 +129,7 @@ static naru_status begin_frame(naru_ws *ws)
     if (ws->frame & NARU__WS_CONTROL) {
         return NARU_OK;
     }
+    naru__ws_observe_received(ws, length, (naru_span){0});
     uint8_t opcode = ws->frame & NARU__WS_OPCODE;
     if (opcode != NARU__WS_CONTINUATION) {
         ws->message = (uint8_t)(opcode | (ws->frame & NARU__WS_RSV1 ? NARU__WS_COMPRESSED : 0));
@@ -211,6 +213,7 @@ static naru_status take_control(naru_ws *ws, naru_input *in, const naru_ws_turn 
         ws->cold->delivered |= ws->message == 0;
     }
     ws->flags &= (uint8_t)~NARU__WS_IN_FRAME;
+    naru__ws_observe_received(ws, payload.size, payload);
     return naru__ws_control_take(ws, ws->frame & NARU__WS_OPCODE, payload, ws->offset - payload.size, turn, event_out);
 }
 

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "deflate.h"
 #include "frame.h"
+#include "observe.h"
 
 enum { TAIL_BYTES = 4, MASK_BYTES = 4 };
 
@@ -126,10 +127,12 @@ naru_status naru_ws_send(naru_ws *ws, naru_ws_kind kind, naru_span data, unsigne
         return NARU_ERR_UTF8;
     }
     uint8_t first = (uint8_t)(NARU__WS_FIN | kind);
-    if (wants_compression(ws, data.size, flags)) {
-        return send_whole_compressed(ws, first, data, turn);
-    }
-    return naru__ws_frame_append(turn->out, first, data, masks(ws, turn));
+    size_t at = naru__buf_size(turn->out);
+    naru_status status = wants_compression(ws, data.size, flags)
+                             ? send_whole_compressed(ws, first, data, turn)
+                             : naru__ws_frame_append(turn->out, first, data, masks(ws, turn));
+    naru__ws_observe_sent(ws, status, turn->out, at);
+    return status;
 }
 
 /* The text so far with this piece: utf8_out is what to keep if the piece leaves. */
@@ -177,7 +180,9 @@ naru_status naru_ws_send_part(naru_ws *ws, naru_ws_kind kind, naru_span data, bo
     }
     bool compressed = wants_compression(ws, data.size, flags);
     uint8_t message = ws->sending != 0 ? ws->sending : (uint8_t)(kind | (compressed ? NARU__WS_COMPRESSED : 0));
+    size_t at = naru__buf_size(turn->out);
     naru_status status = append_part(ws, message, data, last, turn);
+    naru__ws_observe_sent(ws, status, turn->out, at);
     if (status == NARU_OK) {
         ws->sending = last ? 0 : message;
         ws->sending_utf8 = utf8;
@@ -200,6 +205,8 @@ naru_status naru_ws_send_head(naru_ws *ws, naru_ws_kind kind, uint64_t payload_b
     if (!room) {
         return NARU_ERR_MEMORY;
     }
+    size_t at = naru__buf_size(turn->out);
     naru_buf_commit(turn->out, naru__ws_head_write(room, (uint8_t)(NARU__WS_FIN | kind), false, payload_bytes));
+    naru__ws_observe_sent(ws, NARU_OK, turn->out, at);
     return NARU_OK;
 }

@@ -48,7 +48,8 @@ enum {
     NARU__WS_RTT = 8,         /* the newest ping has no answer yet */
     NARU__WS_CONTROLLED = 16, /* control_ms holds the start of a window */
     NARU__WS_OWN_FRESH = 32,  /* deflate: each message we send stands alone */
-    NARU__WS_PEER_FRESH = 64  /* deflate: each message the peer sends stands alone */
+    NARU__WS_PEER_FRESH = 64, /* deflate: each message the peer sends stands alone */
+    NARU__WS_OBSERVED = 128   /* options->on_frame is to hear of every frame: neither way may be short */
 };
 
 /* An idle session is this and nothing more; compressors, buffers and the rest come and go with `cold`. */
@@ -91,6 +92,9 @@ struct naru_ws {
 void naru__ws_init(naru_ws *ws, naru_ws_role role, const naru_ws_options *options, const naru_ws_deflate *deflate,
                    uint64_t now_ms, const naru_allocator *allocator);
 void naru__ws_deinit(naru_ws *ws);
+
+/* Whether options->on_frame, if there is one, hears of this session. */
+void naru__ws_observe(naru_ws *ws, bool on);
 
 /* As if a byte of the peer had come now: for a connection that is not being read, so that silence is not
  * its fault. */
