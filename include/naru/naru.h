@@ -7,6 +7,7 @@
 #include <naru/conn.h>
 #include <naru/http.h>
 #include <naru/loop.h>
+#include <naru/reconnect.h>
 #include <naru/server.h>
 #include <naru/tls.h>
 #include <naru/version.h>

@@ -67,6 +67,8 @@ naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_co
 /* Begin: on_open runs here, then the bytes that came right behind the handshake. Once, from the loop's own
  * callbacks, not inside a call of the application. The connection may be gone when it returns. */
 void naru__conn_start(naru_conn *conn, uint8_t *bytes, size_t size);
+/* Have on_drain come once the queue has fallen below its low mark, as if a send had answered NARU_FULL. */
+void naru__conn_owe_drain(naru_conn *conn);
 /* Pause it for the owner's own reasons, beside the application's pauses. */
 void naru__conn_throttle(naru_conn *conn, bool on);
 /* End it at once without a word to the application but on_close with 1006, here and now, on_gone included. For an
