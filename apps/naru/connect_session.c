@@ -26,13 +26,10 @@ void connect_close(connect_session *session, uint16_t code, naru_span reason)
     }
     session->closing = true;
     session->our_code = code;
-    if (session->retry.waiting) {
-        connect_retry_stop(session);
+    if (connect_retry_waits(session)) {
         connect_decide(session, EXIT_LOST);
-        connect_leave(session);
-        return;
     }
-    (void)naru_client_close(session->client, code, reason);
+    (void)naru_reconnector_close(session->retry.reconnector, code, reason);
     /* The Close must be read, and the messages before it. */
     if (session->paused) {
         session->paused = false;
@@ -96,10 +93,8 @@ void connect_leave(connect_session *session)
 static void on_open(naru_client *client, void *user)
 {
     connect_session *session = user;
-    (void)client;
+    session->client = client;
     session->open = true;
-    session->retry.opened_ms = naru_loop_now_ms(session->loop);
-    bool again = session->started;
     connect_input_start(session);
     if (session->settings->json) {
         connect_json_open(session);
@@ -107,9 +102,6 @@ static void on_open(naru_client *client, void *user)
         connect_report_open(session);
     }
     connect_pings_start(session);
-    if (again) {
-        connect_send_offline(session);
-    }
 }
 
 static void on_ping(naru_client *client, naru_span data, void *user)
@@ -150,7 +142,7 @@ static void on_error(naru_client *client, const naru_client_failure *failure, vo
 {
     connect_session *session = user;
     (void)client;
-    connect_retry_note(session, failure);
+    session->retry.failure_status = (int)exit_status_of_failure(failure);
     /* What we began ourselves (a signal while connecting, stdout gone) has been told and decided. */
     if (session->settings->json) {
         connect_json_failure(session, failure);
@@ -182,11 +174,8 @@ static void on_close(naru_client *client, const naru_close_info *info, void *use
     connect_replay_stop(session);
     session->open = false;
     session->paused = false;
-    if (connect_retry_start(session, status, info->code)) {
-        return;
-    }
-    connect_decide(session, status);
-    connect_leave(session);
+    session->retry.failure_status = -1;
+    session->retry.status = status;
 }
 
 static bool on_redirect(naru_client *client, const naru_client_hop *hop, void *user)

@@ -9,6 +9,7 @@
 #include <naru/loop.h>
 #include <naru/reconnect.h>
 #include <naru/server.h>
+#include <naru/stream.h>
 #include <naru/tls.h>
 #include <naru/version.h>
 #include <naru/ws.h>
