@@ -1,34 +1,25 @@
-/* WebSocketStream over a client, or over a server's connection: one read and one write at a time, each told when it is
- * through.
+/* WebSocketStream over whatever is below: one read and one write at a time, each told when it is through.
  *
- * Not for: what a connection does (conn/), how one is opened (open.c). Source: the WebSocketStream explainer. */
-#include "client/client.h"
+ * Not for: what is below (stream_banks.c). Source: the WebSocketStream explainer. */
+#include "client/stream.h"
 #include "base/memory.h"
-#include <naru/stream.h>
+#include "client/client.h"
 
-struct naru_stream {
-    naru_loop *loop;
-    naru_stream_handler handler;
-    void *user;
-    naru_client *client; /* one of these two; NULL: gone */
-    naru_conn *conn;
-    naru_stream_read_fn *read_done; /* NULL: nobody reads */
-    void *read_user;
-    naru_stream_write_fn *write_done;
-    void *write_user;
-    naru__deferred work; /* tells of what was through at once */
-    naru_client_failure
-        failure;       /* told before on_close; status NARU_OK: none was. What it points to lives until then */
-    int8_t end_status; /* what reads answer from now on; NARU_OK: they are served */
-    uint8_t calling;
-    bool open;
-    bool writing; /* no room for another write yet */
-    bool full;    /* the drain tells when there is */
-    bool closing; /* by us: what still comes is dropped */
-    bool freed;
-};
+static void run_work(naru__deferred *deferred);
 
-/* ---- freeing ------------------------------------------------------------------------------------------------ */
+/* ---- life ----------------------------------------------------------------------------------------------------- */
+
+naru_stream *naru_stream_new(naru_loop *loop, const naru_stream_handler *handler, void *user)
+{
+    naru_stream *self = naru__alloc_zero(naru_loop_allocator(loop), sizeof *self);
+    if (self) {
+        self->loop = loop;
+        self->handler = handler ? *handler : (naru_stream_handler){0};
+        self->user = user;
+        self->work.run = run_work;
+    }
+    return self;
+}
 
 static void enter(naru_stream *self)
 {
@@ -66,7 +57,7 @@ void naru_stream_free(naru_stream *self)
 
 /* ---- what is below ------------------------------------------------------------------------------------------ */
 
-static void hold_peer(naru_stream *self)
+void naru__face_hold_peer(naru_stream *self)
 {
     if (self->client) {
         naru_client_pause(self->client);
@@ -110,7 +101,7 @@ static void end_read(naru_stream *self, naru_status status, naru_ws_kind kind, n
 }
 
 /* Who reads again inside done gets the next message without a pause between. */
-static void got_message(naru_stream *self, naru_ws_kind kind, naru_span data)
+void naru__face_message(naru_stream *self, naru_ws_kind kind, naru_span data)
 {
     if (self->closing) {
         return;
@@ -118,7 +109,7 @@ static void got_message(naru_stream *self, naru_ws_kind kind, naru_span data)
     enter(self);
     end_read(self, NARU_OK, kind, data);
     if (!self->read_done && !self->closing && !self->freed) {
-        hold_peer(self);
+        naru__face_hold_peer(self);
     }
     leave(self);
 }
@@ -141,7 +132,7 @@ naru_status naru_stream_read(naru_stream *self, naru_stream_read_fn *done, void 
 void naru_stream_read_cancel(naru_stream *self)
 {
     if (self->read_done && !self->closing) {
-        hold_peer(self);
+        naru__face_hold_peer(self);
     }
     self->read_done = NULL;
 }
@@ -159,7 +150,7 @@ static void end_write(naru_stream *self, naru_status status)
     }
 }
 
-static void drained(naru_stream *self)
+void naru__face_drained(naru_stream *self)
 {
     if (self->full) {
         enter(self);
@@ -216,7 +207,7 @@ static void run_work(naru__deferred *deferred)
 
 /* ---- opened and closed -------------------------------------------------------------------------------------- */
 
-static void opened(naru_stream *self, naru_span protocol, naru_span extensions)
+void naru__face_opened(naru_stream *self, naru_span protocol, naru_span extensions)
 {
     enter(self);
     self->open = true;
@@ -226,7 +217,7 @@ static void opened(naru_stream *self, naru_span protocol, naru_span extensions)
     leave(self);
 }
 
-static void closed(naru_stream *self, const naru_close_info *info, const naru_client_failure *failure)
+void naru__face_closed(naru_stream *self, const naru_close_info *info, const naru_client_failure *failure)
 {
     enter(self);
     naru_status lost = failure ? failure->status : NARU_ERR_CLOSED;
@@ -239,133 +230,6 @@ static void closed(naru_stream *self, const naru_close_info *info, const naru_cl
         self->handler.on_closed(self, info, failure, self->user);
     }
     leave(self);
-}
-
-/* ---- over a client ------------------------------------------------------------------------------------------ */
-
-static void client_opened(naru_client *client, void *user)
-{
-    opened(user, naru_client_protocol(client), naru_client_extensions(client));
-}
-
-static void client_message(naru_client *client, naru_ws_kind kind, naru_span data, void *user)
-{
-    (void)client;
-    got_message(user, kind, data);
-}
-
-static void client_drained(naru_client *client, void *user)
-{
-    (void)client;
-    drained(user);
-}
-
-static void client_failed(naru_client *client, const naru_client_failure *failure, void *user)
-{
-    (void)client;
-    ((naru_stream *)user)->failure = *failure;
-}
-
-static void client_closed(naru_client *client, const naru_close_info *info, void *user)
-{
-    (void)client;
-    naru_stream *self = user;
-    closed(self, info, self->failure.status != NARU_OK ? &self->failure : NULL);
-}
-
-naru_status naru_stream_open(naru_loop *loop, const char *url, const naru_client_options *options,
-                             const naru_stream_handler *handler, void *user, naru_stream **stream_out,
-                             const char **reason_out)
-{
-    static const naru_client_handler below = {.on_open = client_opened,
-                                              .on_message = client_message,
-                                              .on_drain = client_drained,
-                                              .on_error = client_failed,
-                                              .on_close = client_closed};
-    const char *reason = "a stream has whole messages";
-    naru_stream *self = NULL;
-    naru_status status = NARU_ERR_ARGUMENT;
-    if (!options || options->conn.ws.delivery == NARU_WS_MESSAGES) {
-        self = naru_stream_new(loop, handler, user);
-        reason = naru_status_text(NARU_ERR_MEMORY);
-        status = self ? naru_client_open(loop, url, options, &below, self, &self->client, &reason) : NARU_ERR_MEMORY;
-    }
-    if (status != NARU_OK) {
-        naru_stream_free(self);
-        if (reason_out) {
-            *reason_out = reason;
-        }
-        return status;
-    }
-    hold_peer(self);
-    *stream_out = self;
-    return NARU_OK;
-}
-
-/* ---- over a server's connection ----------------------------------------------------------------------------- */
-
-/* user is NULL once the stream was freed: the connection is ending then. */
-static void conn_opened(naru_conn *conn, void *user)
-{
-    naru_stream *self = user;
-    if (!self) {
-        return;
-    }
-    self->conn = conn;
-    if (conn->options->ws.delivery != NARU_WS_MESSAGES) {
-        (void)naru_conn_close(conn, 1011, naru_span_of("the delivery is not NARU_WS_MESSAGES"));
-    } else if (!self->read_done) {
-        hold_peer(self);
-    }
-    opened(self, naru_conn_protocol(conn), naru_span_of(naru_conn_compressed(conn) ? "permessage-deflate" : ""));
-}
-
-static void conn_message(naru_conn *conn, naru_ws_kind kind, naru_span data, void *user)
-{
-    (void)conn;
-    if (user) {
-        got_message(user, kind, data);
-    }
-}
-
-static void conn_drained(naru_conn *conn, void *user)
-{
-    (void)conn;
-    if (user) {
-        drained(user);
-    }
-}
-
-static void conn_closed(naru_conn *conn, const naru_close_info *info, void *user)
-{
-    (void)conn;
-    if (!user) {
-        return;
-    }
-    naru_status status = info->fault.status != NARU_OK ? info->fault.status : NARU_ERR_CLOSED;
-    naru_client_failure failure = {.phase = NARU_PHASE_OPEN, .status = status, .fault = info->fault};
-    failure.text = info->fault.text ? info->fault.text : naru_status_text(status);
-    bool in_order = info->clean && info->fault.status == NARU_OK;
-    closed(user, info, in_order ? NULL : &failure);
-}
-
-const naru_conn_handler *naru_stream_conn_handler(void)
-{
-    static const naru_conn_handler below = {
-        .on_open = conn_opened, .on_message = conn_message, .on_drain = conn_drained, .on_close = conn_closed};
-    return &below;
-}
-
-naru_stream *naru_stream_new(naru_loop *loop, const naru_stream_handler *handler, void *user)
-{
-    naru_stream *self = naru__alloc_zero(naru_loop_allocator(loop), sizeof *self);
-    if (self) {
-        self->loop = loop;
-        self->handler = handler ? *handler : (naru_stream_handler){0};
-        self->user = user;
-        self->work.run = run_work;
-    }
-    return self;
 }
 
 /* ---- ending ------------------------------------------------------------------------------------------------- */
