@@ -1,5 +1,5 @@
-/* naru connect --reconnect: what is said of losses and of the tries that follow; the library makes them. Without the option
- * the first loss is the end.
+/* naru connect --reconnect: what is said of losses and of the tries that follow; the library makes them. Without the
+ * option the first loss is the end.
  *
  * Source: none. */
 #include "connect_session.h"

@@ -1,5 +1,5 @@
-/* <naru/reconnect.h>: a client that comes back: one naru_client after the other, with pauses that grow and are partly drawn
- * by lot, and a bounded queue for what is sent meanwhile.
+/* <naru/reconnect.h>: a client that comes back: one naru_client after the other, with pauses that grow and are partly
+ * drawn by lot, and a bounded queue for what is sent meanwhile.
  *
  *   on_attempt -> client.on_open -> [what has waited] -> on_up -> ... -> client.on_close -> on_down -> on_attempt ...
  *                                                                                        \-> on_giving_up

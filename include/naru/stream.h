@@ -1,12 +1,13 @@
-/* <naru/stream.h>: a WebSocket as two streams, one to read and one to write, both with back-pressure: WebSocketStream in C.
+/* <naru/stream.h>: a WebSocket as two streams, one to read and one to write, both with back-pressure: WebSocketStream
+ * in C.
  *
- * One read and one write may be under way at a time. While nobody reads, nothing is taken from the peer (TCP pushes back);
- * while a write waits, the queue is above its high mark. So memory stays bounded by a message each way, whatever
+ * One read and one write may be under way at a time. While nobody reads, nothing is taken from the peer (TCP pushes
+ * back); while a write waits, the queue is above its high mark. So memory stays bounded by a message each way, whatever
  * the peer does. Over a client of one's own, or over a server's connection.
  *
  *   naru_stream_open -> on_opened -> read, write, read ... -> on_closed
  *
- * While nobody reads, pings are not answered either, so read on. Source: the WebSocketStream explainer, WHATWG Streams. */
+ * While nobody reads, pings are not answered either, so read on. Source: the WebSocketStream explainer. */
 #ifndef NARU_STREAM_H
 #define NARU_STREAM_H
 
@@ -18,20 +19,20 @@ extern "C" {
 
 typedef struct naru_stream naru_stream;
 
-/* Any may be NULL. Callbacks run on the loop's thread, never inside a call on the same stream; it may be freed in any of
- * them. */
+/* Any may be NULL. Callbacks run on the loop's thread, never inside a call on the same stream; it may be freed in any
+ * of them. */
 typedef struct naru_stream_handler {
     /* Once it is open. extensions: as the server answered; over a server's connection permessage-deflate or empty.
      * lifetime  protocol and extensions until the callback returns */
     void (*on_opened)(naru_stream *stream, naru_span protocol, naru_span extensions, void *user);
-    /* Once, and last, also if it was never open. info: code, reason, clean. failure: NULL if it was closed in order. Of a
-     * server's connection phase, status, text and fault count. lifetime  until the callback returns */
+    /* Once, and last, also if it was never open. info: code, reason, clean. failure: NULL if it was closed in order. Of
+     * a server's connection phase, status, text and fault count. lifetime  until the callback returns */
     void (*on_closed)(naru_stream *stream, const naru_close_info *info, const naru_client_failure *failure, void *user);
 } naru_stream_handler;
 
 /* A read has ended.
- * shapes    status NARU_OK: a whole message. NARU_END: the peer has closed in order, and all was read; so does every later
- *           read. Else why it was lost. lifetime  data until it returns */
+ * shapes    status NARU_OK: a whole message. NARU_END: the peer has closed in order, and all was read; so does every
+ *           later read. Else why it was lost. lifetime  data until it returns */
 typedef void naru_stream_read_fn(naru_stream *stream, naru_status status, naru_ws_kind kind, naru_span data,
                                  void *user);
 /* A write has ended. shapes status NARU_OK: there is room for the next one. Else the stream has ended before there
@@ -62,7 +63,7 @@ NARU_API void naru_stream_read_cancel(naru_stream *stream);
  *           NARU_ERR_TOO_BIG, NARU_ERR_MEMORY as naru_conn_send. done does not come then. */
 NARU_API naru_status naru_stream_write(naru_stream *stream, naru_ws_kind kind, naru_span data, unsigned flags,
                                        naru_stream_write_fn *done, void *user);
-/* Forget who waits for the write under way. Its message is sent all the same, and there is no room before it has left. */
+/* Forget who waits for the write under way. Its message is sent all the same; there is no room before it has left. */
 NARU_API void naru_stream_write_cancel(naru_stream *stream);
 /* Close both sides behind what was written; what was not read is dropped. shapes and errors as naru_client_close. */
 NARU_API naru_status naru_stream_close(naru_stream *stream, uint16_t code, naru_span reason);

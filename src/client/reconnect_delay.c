@@ -1,5 +1,5 @@
-/* Whether another attempt is wise, and after which pause: one that grows with each attempt, of which all but the least is
- * drawn by lot, so that a server's clients do not all come back at once; and not before the server said.
+/* Whether another attempt is wise, and after which pause: one that grows with each attempt, of which all but the least
+ * is drawn by lot, so that a server's clients do not all come back at once; and not before the server said.
  *
  * Source: RFC 6455 7.2.3 and 7.4.1, RFC 9110 10.2.3 and 15.5 to 15.6. */
 #include "client/reconnect.h"

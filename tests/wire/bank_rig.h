@@ -1,5 +1,5 @@
-/* A real server and whoever talks to it, on one loop: the server goes down and comes up again on its port, says no when it
- * is told to, and closes when it is asked ("close 4001"). What happens on both banks is written to one log.
+/* A real server and whoever talks to it, on one loop: the server goes down and comes up again on its port, says no when
+ * it is told to, and closes when it is asked ("close 4001"). What happens on both banks is written to one log.
  *
  * Not for: what a test expects. */
 #ifndef NARU_WIRE_BANK_RIG_H

@@ -1,5 +1,5 @@
-/* A client that comes back: servers that go down and up and say no, pauses, what is sent meanwhile, tokens that run out,
- * freeing and closing at any time.
+/* A client that comes back: servers that go down and up and say no, pauses, what is sent meanwhile, tokens that run
+ * out, freeing and closing at any time.
  *
  * Not for: one connection (client_life_test.c). */
 #include "client/reconnect.h"

@@ -1,5 +1,6 @@
-/* The semantics of WebSocketStream, against a real server and over a server's connection: opened, read, write, close, abort,
- * closed; what back-pressure holds; cancelling and freeing. Each row of the table is one sentence of the explainer.
+/* The semantics of WebSocketStream, against a real server and over a server's connection: opened, read, write, close,
+ * abort, closed; what back-pressure holds; cancelling and freeing. Each row of the table is one sentence of the
+ * explainer.
  *
  * Not for: one connection (client_life_test.c). */
 #include "unit/failing_allocator.h"
