@@ -79,6 +79,8 @@ typedef struct naru_client_handler {
     /* Before each redirect is followed, if redirects_max allows any. false: do not, which fails the connection
      * (NARU_ERR_REFUSED). NULL: follow. */
     bool (*on_redirect)(naru_client *client, const naru_client_hop *hop, void *user);
+    /* Looks on at every frame, as naru_conn_handler.on_frame, with its rules. */
+    void (*on_frame)(naru_client *client, const naru_ws_frame *frame, void *user);
 } naru_client_handler;
 
 /* 0 and NULL mean the default that is named. Everything is copied or referenced before naru_client_open returns. */
@@ -104,9 +106,9 @@ typedef struct naru_client_options {
 
     /* The way there. A unix socket is never reached through a proxy. */
 
-    /* http://[USER:PASSWORD@]HOST[:PORT], which is asked to CONNECT, for ws too (port 80); socks5:// or socks5h://
-     * (port 1080; the proxy resolves names in both). A scheme may be left out: http. Others, and TLS to the proxy
-     * (https://), are refused. "": none, whatever the environment says. */
+    /* http://[USER:PASSWORD@]HOST[:PORT], which is asked to CONNECT, for ws too (port 80); socks5h://, where the proxy
+     * resolves the names, or socks5://, where we do and tell it up to 4 addresses in turn (port 1080). A scheme may be
+     * left out: http. Others, and TLS to the proxy (https://), are refused. "": none, whatever the environment says. */
     const char *proxy;
     /* Hosts reached without one, separated by commas or blanks: "example.com" with its subdomains (a leading dot
      * changes nothing), addresses, CIDR blocks, each with `:PORT` or for any port; "*": all. */

@@ -63,6 +63,11 @@ typedef struct naru_conn_handler {
     void (*on_pong)(naru_conn *conn, naru_span data, int32_t rtt_ms, void *user); /* rtt_ms -1: not asked for */
     void (*on_drain)(naru_conn *conn, void *user); /* once, when the queue has fallen below its low mark */
     void (*on_close)(naru_conn *conn, const naru_close_info *info, void *user);
+    /* Looks on at every frame, both ways, also those that naru sends by itself (pongs, Closes, its own pings): ours
+     * when they are queued, the peer's data frames once their head is in, its control frames once they are whole. The
+     * one callback that runs inside calls (the one that made the frame): it may ask, but not send, pause, close or
+     * free. What is sent before on_open is told before it. NULL costs nothing. */
+    void (*on_frame)(naru_conn *conn, const naru_ws_frame *frame, void *user);
 } naru_conn_handler;
 
 /* Queue one message; it leaves at the end of the turn with all else that was queued, in one system call.

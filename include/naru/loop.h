@@ -52,11 +52,15 @@ NARU_API naru_status naru_loop_run(naru_loop *loop);
 NARU_API void naru_loop_stop(naru_loop *loop);
 /* One turn: wait at most timeout_ms (0: not at all, NARU_NEVER there is in <naru/ws.h>: UINT32_MAX for ever), then
  * handle what is ready. For a foreign loop: watch naru_loop_fd for reading, and call this when it is or when
- * naru_loop_wait_ms has passed. */
+ * naru_loop_wait_ms has passed; ask for that anew after each call into naru, 0 says that there is something to do now.
+ * <naru/adapters/uv.h> and <naru/adapters/event.h> do it under libuv and libevent. */
 NARU_API naru_status naru_loop_turn(naru_loop *loop, uint32_t timeout_ms);
 NARU_API int naru_loop_fd(const naru_loop *loop);
 NARU_API uint32_t naru_loop_wait_ms(const naru_loop *loop);     /* UINT32_MAX: no timer */
 NARU_API naru_backend naru_loop_backend(const naru_loop *loop); /* never AUTO */
+/* Is there anything that could wake it: a socket, a running timer, a watch, or work that waits? naru_loop_run ends
+ * when there is not. */
+NARU_API bool naru_loop_alive(const naru_loop *loop);
 
 /* Milliseconds of a clock that never goes back, read once a turn. */
 NARU_API uint64_t naru_loop_now_ms(const naru_loop *loop);

@@ -9,8 +9,10 @@
 #include <naru/crew.h>
 #include <naru/http.h>
 #include <naru/loop.h>
+#include <naru/reconnect.h>
 #include <naru/server.h>
 #include <naru/succession.h>
+#include <naru/stream.h>
 #include <naru/tls.h>
 #include <naru/version.h>
 #include <naru/ws.h>

@@ -12,6 +12,9 @@
 extern "C" {
 #endif
 
+/* One side of one WebSocket connection after its handshake. */
+typedef struct naru_ws naru_ws;
+
 /* ---- options ------------------------------------------------------------------------------------------------ */
 
 typedef enum naru_ws_role { NARU_WS_SERVER = 0, NARU_WS_CLIENT = 1 } naru_ws_role;
@@ -42,6 +45,19 @@ typedef struct naru_ws_deflate_options {
     uint32_t idle_release_ms;       /* give compressor memory back after this much silence; 0: 30000; NARU_NEVER */
 } naru_ws_deflate_options;
 
+/* One frame as it is on the wire, for who looks on.
+ * shapes    sent: ours, else the peer's. opcode: 0 continuation, 1 text, 2 binary, 8 Close, 9 ping, 10 pong. rsv: the
+ *           reserved bits, the first of them, which says "compressed", is 4. payload_bytes: on the wire, so of a
+ *           compressed frame before it is inflated. wire_bytes: with the head. control: the payload of a Close, ping
+ *           or pong, unmasked; of a data frame empty.
+ * lifetime  until the callback returns. source RFC 6455 5.2 */
+typedef struct naru_ws_frame {
+    bool sent, fin, masked;
+    uint8_t rsv, opcode;
+    uint64_t payload_bytes, wire_bytes;
+    naru_span control;
+} naru_ws_frame;
+
 /* Everything a session may be told, with every limit: bytes, pieces, time. All zero is the default; 0 in a field is
  * that field's default, named here. naru_ws_options_fill turns zeros into the defaults. */
 typedef struct naru_ws_options {
@@ -60,6 +76,12 @@ typedef struct naru_ws_options {
     bool manual_pong; /* pings are not answered by the session */
     bool trust_utf8;  /* do not check text that comes in; only for peers one controls */
     naru_ws_deflate_options deflate;
+    /* Hears of every frame, both ways, also of those that the session answers by itself: of the peer's data frames once
+     * their head is in and good, of its control frames once they are whole, of ours as they are appended to turn->out.
+     * It runs inside the call that made or took the frame and must not call anything on the session. Not with a
+     * naru_conn, whose handler has an on_frame of its own. NULL: nobody looks on, which costs nothing. */
+    void (*on_frame)(naru_ws *ws, const naru_ws_frame *frame, void *user);
+    void *on_frame_user;
 } naru_ws_options;
 
 /* Replace each 0 by its default and check the rest. Filling twice changes nothing.
@@ -140,9 +162,6 @@ NARU_API NARU_MUST_USE naru_status naru_ws_response_write(naru_buf *out, const n
 NARU_API NARU_MUST_USE naru_status naru_ws_refusal_write(naru_buf *out, const naru_fault *fault);
 
 /* ---- session ------------------------------------------------------------------------------------------------ */
-
-/* One side of one WebSocket connection after its handshake. */
-typedef struct naru_ws naru_ws;
 
 typedef enum naru_ws_state {
     NARU_WS_OPEN = 0,

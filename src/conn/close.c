@@ -177,6 +177,14 @@ static void on_end(naru__stream *stream, naru_status why)
     naru__conn_finish(conn);
 }
 
+void naru__conn_owe_drain(naru_conn *conn)
+{
+    if (conn->phase <= NARU__CONN_OPEN && !conn->over_high) {
+        conn->over_high = true;
+        naru__stream_want_drain(conn->stream, (uint32_t)conn->options->queue_low_bytes);
+    }
+}
+
 static void on_drain(naru__stream *stream)
 {
     naru_conn *conn = stream->owner;

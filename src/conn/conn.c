@@ -51,6 +51,8 @@ naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_co
     conn->owner = owner;
     conn->timer.fire = naru__conn_on_timer;
     conn->compressed = deflate && deflate->enabled;
+    conn->marked = handler->on_frame || options->queue_policy == NARU_QUEUE_DROP_OLDEST;
+    naru__ws_observe(&conn->ws, handler->on_frame != NULL);
     conn->timed = shape.timed;
     conn->protocol_bytes = shape.protocol_bytes;
     if (protocol.size > 0) {

@@ -93,6 +93,8 @@ naru_input naru__conn_on_room(naru__stream *stream);
 /* Hand the session what there is, and its events to the application; what a pause leaves over stays in `in`. */
 void naru__conn_take(naru_conn *conn, naru_input *in);
 void naru__conn_take_held(naru_conn *conn);
+/* The session's frames, to the handler's on_frame. */
+void naru__conn_on_frame(naru_ws *ws, const naru_ws_frame *frame, void *user);
 /* Keep bytes for after the pause. */
 void naru__conn_hold(naru_conn *conn, naru_span bytes);
 

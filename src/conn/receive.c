@@ -80,6 +80,13 @@ static void deliver(naru_conn *conn, const naru_ws_event *event)
     }
 }
 
+void naru__conn_on_frame(naru_ws *ws, const naru_ws_frame *frame, void *user)
+{
+    (void)user;
+    naru_conn *conn = (naru_conn *)(void *)((char *)ws - offsetof(naru_conn, ws));
+    conn->handler->on_frame(conn, frame, conn->user);
+}
+
 void naru__conn_take(naru_conn *conn, naru_input *in)
 {
     naru_ws_event event;

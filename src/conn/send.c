@@ -92,7 +92,7 @@ naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, u
 {
     bool checked = kind != NARU_WS_TEXT || (flags & NARU_WS_VALID) != 0;
     if (conn->phase != NARU__CONN_OPEN || !checked || data.size >= WRITE_THROUGH_BYTES_MIN || conn->stream->has_shots ||
-        conn->options->queue_policy == NARU_QUEUE_DROP_OLDEST || !naru__conn_queue_fits(conn, data.size)) {
+        conn->marked || !naru__conn_queue_fits(conn, data.size)) {
         return send_long(conn, kind, data, flags);
     }
     naru_buf *out = &conn->stream->out;

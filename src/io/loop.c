@@ -323,11 +323,16 @@ static void hold_submissions(naru_loop *loop, bool hold)
     }
 }
 
+bool naru_loop_alive(const naru_loop *loop)
+{
+    return loop->active > 0 || work_waits((naru_loop *)(uintptr_t)loop);
+}
+
 naru_status naru_loop_run(naru_loop *loop)
 {
     naru_status status = NARU_OK;
     hold_submissions(loop, true);
-    while (status == NARU_OK && !loop->stopping && (loop->active > 0 || work_waits(loop))) {
+    while (status == NARU_OK && !loop->stopping && naru_loop_alive(loop)) {
         status = naru_loop_turn(loop, UINT32_MAX);
     }
     hold_submissions(loop, false);

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "base/buf.h"
 #include "frame.h"
+#include "observe.h"
 
 enum { CODE_BYTES = 2, REASON_MAX = NARU__WS_CONTROL_MAX - CODE_BYTES, NO_CODE = 1005, RATE_WINDOW_MS = 1000 };
 
@@ -21,7 +23,10 @@ static naru_status append(naru_ws *ws, uint8_t opcode, naru_span payload, const 
         return opcode == NARU__WS_PONG ? naru__ws_begun_pong(ws, payload) : NARU_OK;
     }
     naru_entropy *entropy = ws->role == NARU_WS_CLIENT ? turn->entropy : NULL;
-    return naru__ws_frame_append(turn->out, NARU__WS_FIN | opcode, payload, entropy);
+    size_t at = naru__buf_size(turn->out);
+    naru_status status = naru__ws_frame_append(turn->out, NARU__WS_FIN | opcode, payload, entropy);
+    naru__ws_observe_sent(ws, status, turn->out, at);
+    return status;
 }
 
 naru_status naru__ws_close_append(naru_ws *ws, uint16_t code, naru_span reason, const naru_ws_turn *turn)
@@ -143,7 +148,7 @@ static void take_pong(naru_ws *ws, naru_span payload, const naru_ws_turn *turn, 
     if ((ws->flags & NARU__WS_RTT) != 0 && hash(payload) == ws->rtt_hash) {
         uint32_t passed_ms = (uint32_t)turn->now_ms - ws->rtt_ms;
         event->rtt_ms = passed_ms <= INT32_MAX ? (int32_t)passed_ms : INT32_MAX;
-        ws->flags &= (uint8_t)~NARU__WS_RTT;
+        ws->flags &= (uint16_t)~NARU__WS_RTT;
     }
 }
 

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "deflate.h"
 #include "frame.h"
+#include "observe.h"
 
 enum { TAIL_BYTES = 4, MASK_BYTES = 4 };
 
@@ -30,7 +31,7 @@ static naru__ws_deflater *deflater_of(naru_ws *ws)
         /* 7692 7.1.1: a distance counts from here through all that the peer inflated, frozen messages included. */
         naru__ws_deflater_reset(cold->deflater);
     }
-    ws->flags &= (uint8_t)~NARU__WS_OWN_STALE;
+    ws->flags &= (uint16_t)~NARU__WS_OWN_STALE;
     return cold ? cold->deflater : NULL;
 }
 
@@ -122,10 +123,12 @@ naru_status naru_ws_send(naru_ws *ws, naru_ws_kind kind, naru_span data, unsigne
         return NARU_ERR_UTF8;
     }
     uint8_t first = (uint8_t)(NARU__WS_FIN | kind);
-    if (naru__ws_wants_compression(ws, data.size, flags)) {
-        return send_whole_compressed(ws, first, data, turn);
-    }
-    return naru__ws_frame_append(turn->out, first, data, masks(ws, turn));
+    size_t at = naru__buf_size(turn->out);
+    naru_status status = naru__ws_wants_compression(ws, data.size, flags)
+                             ? send_whole_compressed(ws, first, data, turn)
+                             : naru__ws_frame_append(turn->out, first, data, masks(ws, turn));
+    naru__ws_observe_sent(ws, status, turn->out, at);
+    return status;
 }
 
 /* The text so far with this piece: utf8_out is what to keep if the piece leaves. */
@@ -180,7 +183,9 @@ naru_status naru_ws_send_part(naru_ws *ws, naru_ws_kind kind, naru_span data, bo
     }
     bool compressed = naru__ws_wants_compression(ws, data.size, flags);
     uint8_t message = ws->sending != 0 ? ws->sending : (uint8_t)(kind | (compressed ? NARU__WS_COMPRESSED : 0));
+    size_t at = naru__buf_size(turn->out);
     naru_status status = append_part(ws, message, data, last, turn);
+    naru__ws_observe_sent(ws, status, turn->out, at);
     if (status == NARU_OK) {
         ws->sending = last ? 0 : message;
         ws->sending_utf8 = utf8;
@@ -203,6 +208,8 @@ naru_status naru_ws_send_head(naru_ws *ws, naru_ws_kind kind, uint64_t payload_b
     if (!room) {
         return NARU_ERR_MEMORY;
     }
+    size_t at = naru__buf_size(turn->out);
     naru_buf_commit(turn->out, naru__ws_head_write(room, (uint8_t)(NARU__WS_FIN | kind), false, payload_bytes));
+    naru__ws_observe_sent(ws, NARU_OK, turn->out, at);
     return NARU_OK;
 }

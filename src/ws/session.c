@@ -33,6 +33,12 @@ void naru__ws_init(naru_ws *ws, naru_ws_role role, const naru_ws_options *option
     if (deflate && deflate->enabled) {
         agree(ws, deflate);
     }
+    naru__ws_observe(ws, options->on_frame != NULL);
+}
+
+void naru__ws_observe(naru_ws *ws, bool on)
+{
+    ws->flags = (uint16_t)((ws->flags & ~NARU__WS_OBSERVED) | (on ? NARU__WS_OBSERVED : 0));
 }
 
 static void drop_cold(naru_ws *ws)
