@@ -8,6 +8,7 @@
 #include <naru/conn.h>
 #include <naru/crew.h>
 #include <naru/http.h>
+#include <naru/json.h>
 #include <naru/loop.h>
 #include <naru/reconnect.h>
 #include <naru/server.h>
