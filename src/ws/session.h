@@ -3,6 +3,7 @@
 #define NARU_WS_SESSION_H
 
 #include "base/utf8.h"
+#include "window.h"
 #include <naru/ws.h>
 
 enum {
@@ -18,15 +19,15 @@ typedef struct naru__ws_bytes {
     size_t capacity;
 } naru__ws_bytes;
 
-typedef struct naru__ws_deflater naru__ws_deflater;
 typedef struct naru__ws_inflater naru__ws_inflater;
 
 /* What only a busy or compressed session needs. */
 typedef struct naru__ws_cold {
     naru__ws_bytes message; /* what is there of the message, frame or chunk under way */
-    naru__ws_deflater *deflater;
-    naru__ws_inflater *inflater;
-    uint64_t zlib_ms;      /* when either was last used */
+    naru__ws_inflater *inflater; /* of the compressed message under way */
+    naru__ws_window own;         /* what our next compressed message may refer to */
+    naru__ws_window peer;        /* what the peer's may: between two of them, all that we need of the first */
+    uint64_t own_ms;             /* when own was last used */
     uint64_t frame_offset; /* where the compressed frame's payload began in the peer's stream */
     uint64_t wire_bytes;   /* of the compressed message under way */
     uint8_t tail_bytes;    /* how many of 00 00 ff ff have been inflated behind it */
@@ -51,7 +52,7 @@ enum {
     NARU__WS_PEER_FRESH = 64  /* deflate: each message the peer sends stands alone */
 };
 
-/* An idle session is this and nothing more; compressors, buffers and the rest come and go with `cold`. */
+/* An idle session is this and nothing more; windows, buffers and the rest come and go with `cold`. */
 struct naru_ws {
     const naru_ws_options *options;
     const naru_allocator *allocator;
