@@ -36,7 +36,7 @@ typedef struct naru_ws_deflate_options {
     bool client_no_context_takeover;
     uint8_t server_window_bits_max; /* 0: 15 */
     uint8_t client_window_bits_max; /* 0: 15 */
-    uint8_t level;                  /* 1 to 9; 0: 6 */
+    uint8_t level;                  /* 1 to 9; 0: 6; 1 to 6 are made for speed, 7 to 9 for size */
     uint8_t memory_level;           /* 1 to 9; 0: 8; of what is taken for the time of compressing one message */
     uint32_t threshold_bytes;       /* shorter messages leave uncompressed; 0: 64; 1 compresses all */
     uint32_t idle_release_ms;       /* forget what we sent after sending nothing for so long; 0: 30000; NARU_NEVER */
