@@ -23,16 +23,16 @@ typedef struct naru__ws_inflater naru__ws_inflater;
 
 /* What only a busy or compressed session needs. */
 typedef struct naru__ws_cold {
-    naru__ws_bytes message; /* what is there of the message, frame or chunk under way */
+    naru__ws_bytes message;      /* what is there of the message, frame or chunk under way */
     naru__ws_inflater *inflater; /* of the compressed message under way */
     naru__ws_window own;         /* what our next compressed message may refer to */
     naru__ws_window peer;        /* what the peer's may: between two of them, all that we need of the first */
     uint64_t own_ms;             /* when own was last used */
-    uint64_t frame_offset; /* where the compressed frame's payload began in the peer's stream */
-    uint64_t wire_bytes;   /* of the compressed message under way */
-    uint8_t tail_bytes;    /* how many of 00 00 ff ff have been inflated behind it */
-    bool pending;          /* the inflater filled its room: it may hold more */
-    bool delivered;        /* an event pointed at message: it goes with the next call */
+    uint64_t frame_offset;       /* where the compressed frame's payload began in the peer's stream */
+    uint64_t wire_bytes;         /* of the compressed message under way */
+    uint8_t tail_bytes;          /* how many of 00 00 ff ff have been inflated behind it */
+    bool pending;                /* the inflater filled its room: it may hold more */
+    bool delivered;              /* an event pointed at message: it goes with the next call */
     uint8_t control_bytes;
     uint8_t control[NARU__WS_CONTROL_MAX]; /* of a control frame that came in pieces */
 } naru__ws_cold;
