@@ -39,10 +39,14 @@ typedef struct naru_ws_deflate_options {
     bool client_no_context_takeover;
     uint8_t server_window_bits_max; /* 0: 15 */
     uint8_t client_window_bits_max; /* 0: 15 */
-    uint8_t level;                  /* 1 to 9; 0: 6 */
-    uint8_t memory_level;           /* 1 to 9; 0: 8 */
+    uint8_t level;                  /* 1 to 9; 0: 6; 1 to 6 are made for speed, 7 to 9 for size */
+    uint8_t memory_level;           /* 1 to 9; 0: 8; of what is taken for the time of compressing one message */
     uint32_t threshold_bytes;       /* shorter messages leave uncompressed; 0: 64; 1 compresses all */
-    uint32_t idle_release_ms;       /* give compressor memory back after this much silence; 0: 30000; NARU_NEVER */
+    uint32_t idle_release_ms;       /* forget what we sent after sending nothing for so long; 0: 30000; NARU_NEVER */
+    /* With context takeover: how far our messages refer back into what we sent, so much of which each connection keeps.
+     * A power of two from 256 to 32768, at most our window; 0: twice the message, at least 2048, at most 16384. More
+     * makes messages smaller and takes longer. */
+    uint32_t context_bytes_max;
 } naru_ws_deflate_options;
 
 /* One frame as it is on the wire, for who looks on.

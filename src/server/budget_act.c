@@ -30,9 +30,8 @@ static void tell(naru__budget_member *member, naru_budget_stage stage)
 
 static void give_back(naru_server *server)
 {
-    uint64_t now_ms = naru_loop_now_ms(server->loop);
     for (naru_conn *conn = server->conns; conn; conn = conn->next) {
-        naru__ws_give_back(&conn->ws, now_ms);
+        naru__ws_give_back(&conn->ws);
     }
     naru__loop_give_back(server->loop);
 }

@@ -4,7 +4,6 @@
 
 #include "base/ascii.h"
 #include "control.h"
-#include "deflate.h"
 
 static uint64_t after(uint64_t ms, uint32_t wait_ms)
 {
@@ -48,8 +47,8 @@ static uint64_t message_due(const naru_ws *ws)
 static uint64_t release_due(const naru_ws *ws)
 {
     const naru__ws_cold *cold = ws->cold;
-    bool held = cold && (cold->deflater || naru__ws_inflater_awake(cold->inflater));
-    return held ? after(cold->zlib_ms, ws->options->deflate.idle_release_ms) : UINT64_MAX;
+    bool held = cold && cold->own.bytes;
+    return held ? after(cold->own_ms, ws->options->deflate.idle_release_ms) : UINT64_MAX;
 }
 
 uint64_t naru_ws_deadline_ms(const naru_ws *ws)
@@ -83,26 +82,19 @@ static naru_status send_ping(naru_ws *ws, const naru_ws_turn *turn)
     return status;
 }
 
-/* The compressor's memory goes whole: a fresh one refers to nothing the peer has forgotten. The inflater
- * keeps its window. */
-static void release(naru_ws *ws, uint64_t now_ms)
+/* We may forget at any time what we said, the peer will not mind. What it said, it may still refer to. */
+static void release(naru_ws *ws)
 {
-    naru__ws_cold *cold = ws->cold;
-    naru__ws_deflater_free(cold->deflater);
-    cold->deflater = NULL;
-    bool between = (ws->message & NARU__WS_COMPRESSED) == 0;
-    if (between && !naru__ws_inflater_sleep(&cold->inflater, (ws->flags & NARU__WS_PEER_FRESH) != 0)) {
-        cold->zlib_ms = now_ms; /* no memory to shrink into: try again later */
-        return;
+    naru__ws_window_free(&ws->cold->own, ws->allocator);
+    if (!ws->cold->delivered) { /* else an event may still point there */
+        naru__ws_cool(ws);
     }
-    cold->zlib_ms = between ? cold->zlib_ms : now_ms;
-    naru__ws_cool(ws);
 }
 
-void naru__ws_give_back(naru_ws *ws, uint64_t now_ms)
+void naru__ws_give_back(naru_ws *ws)
 {
     if (ws->state == NARU_WS_OPEN && release_due(ws) != UINT64_MAX) {
-        release(ws, now_ms);
+        release(ws);
     }
 }
 
@@ -137,7 +129,7 @@ naru_status naru_ws_tick(naru_ws *ws, const naru_ws_turn *turn)
         return naru__ws_fail(ws, &dead, ws->offset, turn);
     }
     if (now_ms >= release_due(ws)) {
-        release(ws, now_ms);
+        release(ws);
     }
     if (now_ms < ping_due(ws)) {
         return NARU_OK;

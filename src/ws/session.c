@@ -49,8 +49,9 @@ static void drop_cold(naru_ws *ws)
     }
     naru__ws_bytes_free(&cold->message, ws->allocator);
     naru__ws_bytes_free(&cold->pong, ws->allocator);
-    naru__ws_deflater_free(cold->deflater);
     naru__ws_inflater_free(cold->inflater);
+    naru__ws_window_free(&cold->own, ws->allocator);
+    naru__ws_window_free(&cold->peer, ws->allocator);
     naru__free(ws->allocator, cold, sizeof *cold);
     ws->cold = NULL;
 }
@@ -102,7 +103,7 @@ void naru__ws_cool(naru_ws *ws)
     cold->delivered = false;
     bool under_way = ws->message != 0 || (ws->flags & NARU__WS_IN_FRAME) != 0;
     under_way |= naru__ws_in_begun_frame(ws);
-    if (!under_way && !cold->message.data && !cold->deflater && !cold->inflater) {
+    if (!under_way && !cold->message.data && !cold->own.bytes && !cold->peer.bytes) {
         drop_cold(ws);
     }
 }

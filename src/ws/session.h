@@ -3,6 +3,7 @@
 #define NARU_WS_SESSION_H
 
 #include "base/utf8.h"
+#include "window.h"
 #include <naru/ws.h>
 
 enum {
@@ -18,22 +19,22 @@ typedef struct naru__ws_bytes {
     size_t capacity;
 } naru__ws_bytes;
 
-typedef struct naru__ws_deflater naru__ws_deflater;
 typedef struct naru__ws_inflater naru__ws_inflater;
 
 /* What only a busy or compressed session needs. */
 typedef struct naru__ws_cold {
-    naru__ws_bytes message; /* what is there of the message, frame or chunk under way */
-    naru__ws_deflater *deflater;
-    naru__ws_inflater *inflater;
-    uint64_t zlib_ms;      /* when either was last used */
-    uint64_t frame_offset; /* where the compressed frame's payload began in the peer's stream */
-    uint64_t wire_bytes;   /* of the compressed message under way */
-    uint8_t tail_bytes;    /* how many of 00 00 ff ff have been inflated behind it */
-    bool pending;          /* the inflater filled its room: it may hold more */
-    bool delivered;        /* an event pointed at message: it goes with the next call */
-    bool pong_owed;        /* to leave behind the frame under way */
-    uint64_t begun_left;   /* of our frame under way, where its payload comes in pieces */
+    naru__ws_bytes message;      /* what is there of the message, frame or chunk under way */
+    naru__ws_inflater *inflater; /* of the compressed message under way */
+    naru__ws_window own;         /* what our next compressed message may refer to */
+    naru__ws_window peer;        /* what the peer's may: between two of them, all that we need of the first */
+    uint64_t own_ms;             /* when own was last used */
+    uint64_t frame_offset;       /* where the compressed frame's payload began in the peer's stream */
+    uint64_t wire_bytes;         /* of the compressed message under way */
+    uint8_t tail_bytes;          /* how many of 00 00 ff ff have been inflated behind it */
+    bool pending;                /* the inflater filled its room: it may hold more */
+    bool delivered;              /* an event pointed at message: it goes with the next call */
+    bool pong_owed;              /* to leave behind the frame under way */
+    uint64_t begun_left;         /* of our frame under way, where its payload comes in pieces */
     naru__ws_bytes pong;
     uint8_t control_bytes;
     uint8_t control[NARU__WS_CONTROL_MAX]; /* of a control frame that came in pieces */
@@ -62,7 +63,7 @@ enum {
     NARU__WS_OBSERVED = 256   /* options->on_frame is to hear of every frame: neither way may be short */
 };
 
-/* An idle session is this and nothing more; compressors, buffers and the rest come and go with `cold`. */
+/* An idle session is this and nothing more; windows, buffers and the rest come and go with `cold`. */
 struct naru_ws {
     const naru_ws_options *options;
     const naru_allocator *allocator;
@@ -110,7 +111,7 @@ void naru__ws_observe(naru_ws *ws, bool on);
  * its fault. */
 void naru__ws_touch(naru_ws *ws, uint64_t now_ms);
 /* Let go of compressors as if nothing had come for a while: memory is short. */
-void naru__ws_give_back(naru_ws *ws, uint64_t now_ms);
+void naru__ws_give_back(naru_ws *ws);
 
 /* Room behind what is kept of a large plain message that is delivered whole: bytes of the peer that are read there, and
  * then handed to naru_ws_next from there, are not copied. At most the rest of the frame; size 0: none. It holds until

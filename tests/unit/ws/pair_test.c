@@ -192,6 +192,7 @@ static void set_up(pair *p, const naru_ws_deflate *deflate, uint64_t seed)
         s->options.deflate.idle_release_ms = 500;
         s->options.deflate.level = (uint8_t)below(p, 10);
         s->options.deflate.memory_level = (uint8_t)below(p, 10);
+        s->options.deflate.context_bytes_max = below(p, 2) ? 0 : (uint32_t)256 << below(p, 8);
         REQUIRE(naru_ws_options_fill(&s->options) == NARU_OK);
         naru_buf_init(&s->out, &p->memory.allocator);
         s->ws = naru_ws_new((naru_ws_role)i, &s->options, deflate, 0, &p->memory.allocator);
