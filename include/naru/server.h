@@ -5,8 +5,10 @@
 #ifndef NARU_SERVER_H
 #define NARU_SERVER_H
 
+#include <naru/budget.h>
 #include <naru/conn.h>
 #include <naru/http.h>
+#include <naru/succession.h>
 #include <naru/tls.h>
 
 #ifdef __cplusplus
@@ -61,6 +63,8 @@ typedef struct naru_server_options {
     uint32_t messages_per_second;
     uint64_t message_bytes_per_second; /* payload, inflated */
     naru_rate_policy rate_policy;
+
+    naru_budget *budget; /* of memory, shared with others: see <naru/budget.h>. A reference is taken; NULL: none */
 } naru_server_options;
 
 /* options NULL: the defaults. errors NARU_ERR_ARGUMENT: an option out of range. NARU_ERR_MEMORY. */
@@ -78,6 +82,10 @@ typedef struct naru_listen_options {
      * a header, or with a bad one, it is closed. With trusted_proxies only those may connect; without, whoever can
      * reach the address can claim to be anybody. */
     bool proxy_protocol;
+    /* Take the predecessor's socket of this very address, if it has one that is not taken yet, and hand it on to a
+     * successor; borrowed for the server's life. Of a socket that is taken backlog and reuse_port are its own. NULL:
+     * none */
+    naru_succession *succession;
 } naru_listen_options;
 
 /* Accept connections at an address. A server may have several.
@@ -207,6 +215,20 @@ NARU_API NARU_MUST_USE naru_status naru_server_route_memory(naru_server *server,
  * server. A plain request that the application has in hand may still be answered until then. Again: a shorter deadline
  * takes over, and so does an on_stopped that is not NULL. */
 NARU_API void naru_server_stop(naru_server *server, uint32_t deadline_ms, void (*on_stopped)(void *user), void *user);
+
+/* 0: the default that is named. */
+typedef struct naru_stop_options {
+    /* The Closes are spread evenly over this time, so that not all peers come back in the same moment; 0: at once */
+    uint32_t spread_ms;
+    uint32_t deadline_ms; /* after the spread the rest is ended; 10000; NARU_NEVER: waited for */
+    uint16_t close_code;  /* 1001; 1012 says that the service is restarted */
+    /* Whoever was accepted before, or waits in the kernel's queue, may still ask once and is served, with a WebSocket
+     * too, instead of 503. For a stop that nobody should notice: behind a proxy, or with a successor. */
+    bool finish_requests;
+} naru_stop_options;
+/* naru_server_stop with more to say; options NULL: the defaults. Until a peer is told, its connection works as always. */
+NARU_API void naru_server_stop_with(naru_server *server, const naru_stop_options *options,
+                                    void (*on_stopped)(void *user), void *user);
 
 /* What a server has counted since it was made, but for `connections` and `websockets`, which are those of now. */
 typedef struct naru_server_counts {

@@ -4,6 +4,7 @@
  * Not for: bodies (body.c), what becomes of the bytes behind the request (exchange.c). Source: RFC 9112, RFC 9110. */
 #include "server/exchange.h"
 
+#include "server/budget.h"
 #include "server/path.h"
 
 void naru__exchange_ask(naru__exchange *exchange)
@@ -83,10 +84,14 @@ static void head_complete(naru__exchange *exchange, const naru_input *in)
         naru__exchange_refuse(exchange, 400, text, true);
     } else if (status < 0) {
         naru__exchange_drop(exchange);
-    } else if (exchange->server->stopping) {
+    } else if (naru__server_refuses(exchange->server)) {
         naru__exchange_refuse(exchange, 503, "the server is going away", true);
     } else if (naru__exchange_identify(exchange) < 0) {
         naru__exchange_drop(exchange);
+    } else if (naru__budget_stage(exchange->server) >= NARU_BUDGET_SCARCE) {
+        atomic_fetch_add(&exchange->server->budget->budget->requests_refused, 1);
+        request->retry_after_s = NARU__CROWDED_RETRY_S;
+        naru__exchange_refuse(exchange, 503, "memory is scarce", true);
     } else if (exchange->crowded) {
         request->retry_after_s = NARU__CROWDED_RETRY_S;
         naru__exchange_refuse(exchange, 429, "too many connections of this address", true);

@@ -146,12 +146,13 @@ void naru__ws_message_event(naru_ws *ws, naru_span data, bool last, naru_ws_even
         .last = last,
         .compressed = (ws->message & NARU__WS_COMPRESSED) != 0,
         .rtt_ms = -1,
+        .left = ws->frame_left,
         .data = data,
     };
     ws->message |= NARU__WS_BEGUN;
     if (last) {
         ws->message = 0;
-        ws->flags &= (uint8_t)~NARU__WS_TIMED;
+        ws->flags &= (uint16_t)~NARU__WS_TIMED;
     }
 }
 
@@ -204,7 +205,7 @@ static bool delivers(const naru_ws *ws, size_t piece_bytes, bool frame_done, boo
     case NARU_WS_MESSAGES:
         break;
     }
-    return last;
+    return last || ((ws->message & NARU__WS_STREAMED) != 0 && piece_bytes > 0);
 }
 
 static naru_status take_plain(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)
@@ -220,7 +221,7 @@ static naru_status take_plain(naru_ws *ws, naru_input *in, const naru_ws_turn *t
         return naru__ws_fail(ws, &naru__ws_text_rule, ws->offset, turn);
     }
     if (frame_done) {
-        ws->flags &= (uint8_t)~NARU__WS_IN_FRAME;
+        ws->flags &= (uint16_t)~NARU__WS_IN_FRAME;
     }
     bool ready = delivers(ws, piece.size, frame_done, last);
     if (ready && !keeps(ws)) {
