@@ -53,7 +53,8 @@ NARU_API naru_status naru_crew_count(naru_crew *crew, void (*counted)(const naru
 NARU_API void naru_crew_free(naru_crew *crew);
 
 NARU_API uint32_t naru_crew_threads(const naru_crew *crew);
-/* Of one thread, for that thread alone once it runs; to be posted to by anyone. The server is NULL when it has ended. */
+/* Of one thread, for that thread alone once it runs; to be posted to by anyone. The server is NULL when it has
+ * ended. */
 NARU_API naru_loop *naru_crew_loop(const naru_crew *crew, uint32_t thread);
 NARU_API naru_server *naru_crew_server(const naru_crew *crew, uint32_t thread);
 NARU_API void *naru_crew_user(const naru_crew *crew, uint32_t thread);

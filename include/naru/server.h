@@ -144,10 +144,10 @@ NARU_API bool naru_request_protocol(const naru_request *request, size_t index, n
  * peer that only ended its own side may still read the answer to a plain request: that is no leaving. */
 NARU_API void naru_request_on_cancel(naru_request *request, void (*on_cancel)(void *user), void *user);
 
-/* How long the answer may take from now on, instead of what is left of handshake_timeout_ms: for long polling. Then 503,
- * as before. NARU_NEVER: as long as the peer stays; one that vanishes without a word stays for ever, so prefer a number.
- * A peer that ends its own side meanwhile is most likely gone, and gets handshake_timeout_ms from then. May be called
- * again. errors NARU_ERR_STATE: answered. */
+/* How long the answer may take from now on, instead of what is left of handshake_timeout_ms: for long polling. Then
+ * 503, as before. NARU_NEVER: as long as the peer stays; one that vanishes without a word stays for ever, so prefer a
+ * number. A peer that ends its own side meanwhile is most likely gone, and gets handshake_timeout_ms from then. May
+ * be called again. errors NARU_ERR_STATE: answered. */
 NARU_API naru_status naru_request_set_timeout(naru_request *request, uint32_t timeout_ms);
 
 /* Add a field to the answer, whichever it becomes. errors NARU_ERR_ARGUMENT: a bad name or value, or a field that naru
@@ -174,13 +174,13 @@ NARU_API naru_status naru_request_respond_file(naru_request *request, const char
 /* A request that is about to be refused: on_bad_request may look at it, and answer in its own words. The status, and
  * that the connection ends where it does, stay as they are. lifetime of all: until on_bad_request returns. */
 NARU_API int naru_bad_request_status(const naru_bad_request *bad); /* that it gets: 400 to 599 */
-NARU_API const char *naru_bad_request_text(
-    const naru_bad_request *bad); /* why, in a sentence; the body, unless changed */
+/* Why, in a sentence, which is the body unless it is changed. */
+NARU_API const char *naru_bad_request_text(const naru_bad_request *bad);
 /* Where the rule is written that it broke ("6455 4.2.1"). NULL: it broke none, or no particular one. */
 NARU_API const char *naru_bad_request_rule(const naru_bad_request *bad);
 NARU_API const naru_http_head *naru_bad_request_head(const naru_bad_request *bad); /* NULL: it never came whole */
-/* The first bytes, at most 256, of what came last of its head, as the peer sent them; perhaps no HTTP at all. Empty: they
- * are gone by now. */
+/* The first bytes, at most 256, of what came last of its head, as the peer sent them; perhaps no HTTP at all. Empty:
+ * they are gone by now. */
 NARU_API naru_span naru_bad_request_start(const naru_bad_request *bad);
 NARU_API void naru_bad_request_peer(const naru_bad_request *bad, char *out, size_t out_bytes); /* as naru_conn_peer */
 /* As naru_request_add_field. errors NARU_ERR_ARGUMENT, NARU_ERR_MEMORY. */
@@ -253,7 +253,8 @@ typedef struct naru_stop_options {
      * too, instead of 503. For a stop that nobody should notice: behind a proxy, or with a successor. */
     bool finish_requests;
 } naru_stop_options;
-/* naru_server_stop with more to say; options NULL: the defaults. Until a peer is told, its connection works as always. */
+/* naru_server_stop with more to say; options NULL: the defaults. Until a peer is told, its connection works as
+ * always. */
 NARU_API void naru_server_stop_with(naru_server *server, const naru_stop_options *options,
                                     void (*on_stopped)(void *user), void *user);
 

@@ -1,5 +1,5 @@
-/* Dealing out: who gets the next connection, and how it gets there. A server that is full gets no more, and when all are
- * full, accepting waits.
+/* Dealing out: who gets the next connection, and how it gets there. A server that is full gets no more, and when all
+ * are full, accepting waits.
  *
  * Not for: threads (crew.c). Source: none. */
 #include "server/deal.h"
@@ -47,7 +47,7 @@ static bool has_room(const naru__deal *deal)
     return false;
 }
 
-/* ---- full, and not any more --------------------------------------------------------------------------------------- */
+/* ---- full, and not any more -------------------------------------------------------------------------------------- */
 
 static void pause_if_full(naru__deal *deal)
 {
@@ -84,7 +84,7 @@ void naru__deal_released(naru__hand *hand)
     }
 }
 
-/* ---- on its way ---------------------------------------------------------------------------------------------------- */
+/* ---- on its way -------------------------------------------------------------------------------------------------- */
 
 static void give_up(naru__hand *hand, int fd)
 {
@@ -127,7 +127,7 @@ void naru__deal_out(naru__listening *listening, int fd)
     pause_if_full(deal);
 }
 
-/* ---- setting up ---------------------------------------------------------------------------------------------------- */
+/* ---- setting up -------------------------------------------------------------------------------------------------- */
 
 static naru__listening *shadow_of(const naru__listening *listening, naru_server *server)
 {

@@ -89,7 +89,7 @@ static const row rows[] = {
     {"GET /chat HTTP/1.1\r\nHo", 408, "", "", ""}, /* when time is up its bytes are gone */
 };
 
-static void check_seen(watch *self, const row *row, const peer *p, unsigned calls)
+static void check_seen(watch *self, const row *wanted, const peer *p, unsigned calls)
 {
     char address[64];
     struct sockaddr_in own;
@@ -97,11 +97,11 @@ static void check_seen(watch *self, const row *row, const peer *p, unsigned call
     getsockname(p->fd, (struct sockaddr *)&own, &size);
     snprintf(address, sizeof address, "127.0.0.1:%u", ntohs(own.sin_port));
     CHECK_EQ(self->calls, calls);
-    CHECK_EQ(self->status, row->status);
-    CHECK(strncmp(self->rule, row->rule, strlen(row->rule)) == 0 && (row->rule[0] || !self->rule[0]));
-    CHECK_STR(self->target, row->target);
-    CHECK(strncmp(self->start, row->start, strlen(row->start)) == 0);
-    CHECK(row->start[0] || self->start_bytes == 0);
+    CHECK_EQ(self->status, wanted->status);
+    CHECK(strncmp(self->rule, wanted->rule, strlen(wanted->rule)) == 0 && (wanted->rule[0] || !self->rule[0]));
+    CHECK_STR(self->target, wanted->target);
+    CHECK(strncmp(self->start, wanted->start, strlen(wanted->start)) == 0);
+    CHECK(wanted->start[0] || self->start_bytes == 0);
     CHECK_STR(self->peer, address);
 }
 

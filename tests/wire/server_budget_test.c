@@ -4,7 +4,7 @@
 
 enum { MAX = 100000 };
 
-/* ---- the allocator -------------------------------------------------------------------------------------------------- */
+/* ---- the allocator ----------------------------------------------------------------------------------------------- */
 
 static naru_budget *budget_new(uint64_t bytes_max)
 {
@@ -103,7 +103,7 @@ TEST(options_out_of_range)
     naru_budget_unref(NULL);
 }
 
-/* ---- a flood -------------------------------------------------------------------------------------------------------- */
+/* ---- a flood ----------------------------------------------------------------------------------------------------- */
 
 enum { BUDGET_BYTES = 32 << 20, SLOW = 24, PIECE_BYTES = 64 * 1024, BURST_BYTES = 4 << 20 };
 
@@ -199,7 +199,7 @@ static void rise_to(flood *self, naru_budget_stage stage)
 
 static int status_of_a_new_one(flood *self, const char **retry_out)
 {
-    static char retry[16];
+    static char retry[1024];
     peer p;
     answer a = peer_ask(&p, &self->at, RIG_UPGRADE("/chat"));
     snprintf(retry, sizeof retry, "%s", answer_field(&a, "Retry-After"));
