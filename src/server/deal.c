@@ -20,15 +20,16 @@ static uint32_t room_of(const naru__hand *hand)
     return held < most ? most - held : 0;
 }
 
-/* The one that has fewest; of equals the next in turn. */
-static naru__hand *choose(naru__deal *deal)
+/* The one that has fewest; of equals the next in turn. The first can always take it itself. */
+static naru__hand *choose(naru__deal *deal, const naru__listening *listening)
 {
-    naru__hand *best = NULL;
+    naru__hand *best = &deal->hands[0];
     uint32_t fewest = UINT32_MAX;
     for (uint32_t i = 0; i < deal->count; i++) {
-        naru__hand *hand = &deal->hands[(deal->next + i) % deal->count];
+        uint32_t at = (deal->next + i) % deal->count;
+        naru__hand *hand = &deal->hands[at];
         uint32_t held = atomic_load_explicit(&hand->held, memory_order_relaxed);
-        if (held < fewest) {
+        if (listening->dealt[at] && held < fewest) {
             best = hand;
             fewest = held;
         }
@@ -117,7 +118,7 @@ void naru__deal_out(naru__listening *listening, int fd)
 {
     naru__hand *first = listening->server->hand;
     naru__deal *deal = first->deal;
-    naru__hand *hand = choose(deal);
+    naru__hand *hand = choose(deal, listening);
     atomic_fetch_add(&hand->held, 1);
     if (hand == first) {
         naru__server_accept(hand->server, listening, fd);
