@@ -77,8 +77,8 @@ static kept *place_for(memory *self, const char *name)
     return best;
 }
 
-/* A copy: OpenSSL spoils the session of a connection that ends without close_notify, which is what most lost connections
- * do, and no reason for another whole handshake (5246 7.2.1). 0: the session itself stays OpenSSL's. */
+/* A copy: OpenSSL spoils the session of a connection that ends without close_notify, which is what most lost
+ * connections do, and no reason for another whole handshake (5246 7.2.1). 0: the session itself stays OpenSSL's. */
 static int keep(SSL *ssl, SSL_SESSION *session)
 {
     memory *self = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), memory_index);
