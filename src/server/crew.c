@@ -247,7 +247,7 @@ static void pin(const lane *self)
     cpu_set_t one;
     int wanted = (int)(self->number % (uint32_t)CPU_COUNT(&crew->cpus));
     CPU_ZERO(&one);
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
         if (CPU_ISSET(cpu, &crew->cpus) && wanted-- == 0) {
             CPU_SET(cpu, &one);
             break;
