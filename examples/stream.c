@@ -2,7 +2,6 @@
 #include <naru/naru.h>
 #include <stdio.h>
 
-static naru_server *server;
 static int rounds;
 
 static void echo(naru_conn *conn, naru_ws_kind kind, naru_span data, void *user)
@@ -12,8 +11,6 @@ static void echo(naru_conn *conn, naru_ws_kind kind, naru_span data, void *user)
 }
 
 static void on_ball(naru_stream *stream, naru_status status, naru_ws_kind kind, naru_span data, void *user);
-
-/* There is room for more: only now is the next one asked for. */
 static void on_thrown(naru_stream *stream, naru_status status, void *user)
 {
     if (status == NARU_OK) {
@@ -39,10 +36,9 @@ static void on_opened(naru_stream *stream, naru_span protocol, naru_span extensi
 
 static void on_closed(naru_stream *stream, const naru_close_info *info, const naru_client_failure *failure, void *user)
 {
-    (void)user;
     printf("closed with %d: %s\n", info->code, failure ? failure->text : "in order");
     naru_stream_free(stream);
-    naru_server_free(server);
+    naru_server_free(user);
 }
 
 int main(void)
@@ -50,14 +46,15 @@ int main(void)
     const naru_stream_handler handler = {.on_opened = on_opened, .on_closed = on_closed};
     const naru_ws_route route = {.handler = {.on_message = echo}};
     naru_loop *loop = naru_loop_new(NULL);
+    naru_server *server;
     naru_stream *stream;
     char at[128], url[160];
     bool up = loop && !naru_server_new(loop, NULL, &server) && !naru_server_route_ws(server, "/", &route, NULL) &&
               !naru_server_listen(server, "127.0.0.1:0", NULL, at) && snprintf(url, sizeof url, "ws://%s/", at) > 0;
-    if (!up || naru_stream_open(loop, url, NULL, &handler, NULL, &stream, NULL)) {
+    if (!up || naru_stream_open(loop, url, NULL, &handler, server, &stream, NULL)) {
         return 1;
     }
-    naru_loop_run(loop);
+    naru_loop_run(loop); /* until nothing is left */
     naru_loop_free(loop);
     return rounds != 3;
 }

@@ -9,6 +9,7 @@
 
 #include "connect_session.h"
 #include "exit_status.h"
+#include "headers.h"
 
 /* ---- signals
  * --------------------------------------------------------------------------------------------------- */
@@ -55,31 +56,6 @@ static void on_continue(void *user, int signal)
  * ------------------------------------------------------------------------------------------------- */
 
 enum { FIELDS_MAX = OPTION_LIST_MAX, REDIRECTS_MAX = 10 };
-
-static naru_span trimmed(const char *text)
-{
-    naru_span span = naru_span_of(text);
-    while (span.size > 0 && (span.data[0] == ' ' || span.data[0] == '\t')) {
-        span.data++;
-        span.size--;
-    }
-    while (span.size > 0 && (span.data[span.size - 1] == ' ' || span.data[span.size - 1] == '\t')) {
-        span.size--;
-    }
-    return span;
-}
-
-/* The command line has seen to it that each header has its colon. */
-static size_t read_headers(const option_list *headers, naru_http_field *fields)
-{
-    for (size_t i = 0; i < headers->count; i++) {
-        const char *colon = strchr(headers->items[i], ':');
-        size_t name_bytes = colon ? (size_t)(colon - headers->items[i]) : 0;
-        fields[i].name = (naru_span){(const uint8_t *)headers->items[i], name_bytes};
-        fields[i].value = trimmed(colon ? colon + 1 : "");
-    }
-    return headers->count;
-}
 
 static size_t read_cookies(const option_list *cookies, naru_http_field *fields)
 {
@@ -137,7 +113,7 @@ static void make_target(const connect_session *session, connect_target *self)
         .protocols = settings->protocols.items,
         .protocols_count = settings->protocols.count,
         .fields = self->fields,
-        .fields_count = read_headers(&settings->headers, self->fields),
+        .fields_count = headers_read(&settings->headers, self->fields),
         .origin = settings->origin,
         .address = settings->unix_path ? self->address : NULL,
         .tls = session->tls,

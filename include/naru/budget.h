@@ -2,10 +2,10 @@
  *
  *   calm     below 70 %
  *   tight    from 70 % on: loops give their caches back, compressors that rest are let go
- *   scarce   from 85 % on: requests get 503 with Retry-After, and those who read too slowly are closed with 1013, fullest
- *            queues first
- *   spent    an allocation would have passed 100 %: it fails, and with it the connection that asked; nobody is accepted,
- *            and slow readers are cut off
+ *   scarce   from 85 % on: requests get 503 with Retry-After, and those who read too slowly are closed with 1013,
+ *            fullest queues first
+ *   spent    an allocation would have passed 100 %: it fails, and with it the connection that asked; nobody is
+ *            accepted, and slow readers are cut off
  *
  * A stage is left 5 % below where it began (spent: below scarce). Counted is what naru takes by the budget's allocator:
  * give it to every loop, and to whatever else shall count, as prepared messages. Not counted are the kernel's socket
@@ -47,8 +47,8 @@ typedef struct naru_budget_options {
 /* errors NARU_ERR_ARGUMENT: bytes_max 0, or percentages out of range. NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_budget_new(const naru_budget_options *options, naru_budget **budget_out);
 NARU_API naru_budget *naru_budget_ref(naru_budget *budget);
-NARU_API void naru_budget_unref(
-    naru_budget *budget); /* NULL is fine; the last one after all its memory is given back */
+/* The last one after all its memory is given back. NULL is fine. */
+NARU_API void naru_budget_unref(naru_budget *budget);
 
 /* For naru_loop_options.allocator. Any thread. lifetime the budget's. */
 NARU_API const naru_allocator *naru_budget_allocator(const naru_budget *budget);

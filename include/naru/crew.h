@@ -26,8 +26,8 @@ typedef struct naru_crew_options {
     void *user;
     /* Thread 0 accepts for all and gives each connection to the thread that has fewest, which costs a wake-up a
      * connection. Otherwise each thread has a listening socket and the kernel chooses by a hash: free of cost, and even
-     * over thousands, while of 16 connections one of 4 threads may get 1 and another 8. Addresses of which there can be
-     * only one socket (unix:, fd:, systemd:) are dealt out in any case. */
+     * over thousands, while of 16 connections to 4 threads one thread may get none and another 11 (as measured).
+     * Addresses of which there can be only one socket (unix:, fd:, systemd:) are dealt out in any case. */
     bool deal;
     bool pin; /* thread N stays on the Nth of the CPUs that this process may use */
 } naru_crew_options;
@@ -53,7 +53,8 @@ NARU_API naru_status naru_crew_count(naru_crew *crew, void (*counted)(const naru
 NARU_API void naru_crew_free(naru_crew *crew);
 
 NARU_API uint32_t naru_crew_threads(const naru_crew *crew);
-/* Of one thread, for that thread alone once it runs; to be posted to by anyone. The server is NULL when it has ended. */
+/* Of one thread, for that thread alone once it runs; to be posted to by anyone. The server is NULL when it has
+ * ended. */
 NARU_API naru_loop *naru_crew_loop(const naru_crew *crew, uint32_t thread);
 NARU_API naru_server *naru_crew_server(const naru_crew *crew, uint32_t thread);
 NARU_API void *naru_crew_user(const naru_crew *crew, uint32_t thread);

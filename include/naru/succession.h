@@ -1,6 +1,6 @@
-/* <naru/succession.h>: processes that serve one after the other without anybody noticing. The new one takes the listening
- * sockets from the old one, whose queues of waiting connections stay as they are; then the old one says good-bye to its
- * own connections in its own time.
+/* <naru/succession.h>: processes that serve one after the other without anybody noticing. The new one takes the
+ * listening sockets from the old one, whose queues of waiting connections stay as they are; then the old one says
+ * good-bye to its own connections in its own time.
  *
  *   naru_succession_join(&line)        meet whoever serves now, if anybody does
  *   naru_server_listen(.succession)    take the socket of this address, or open it
@@ -25,10 +25,11 @@ typedef struct naru_succession naru_succession;
  * for nothing else: call it before the loop runs.
  *
  * shapes    address: "unix:PATH", whose file is made with mode 0600; a stale one is replaced. timeout_ms: how long the
- *           other one may take to answer; 0: 10000. reason (may be NULL, else reason_bytes long): what failed, in words.
+ *           other one may take to answer; 0: 10000. reason (may be NULL, else reason_bytes long): what failed, in
+ *           words.
  * errors    NARU_ERR_ARGUMENT: not such an address. NARU_ERR_REFUSED: the other process is of another user.
- *           NARU_ERR_TIMEOUT: it does not answer. NARU_ERR_CLOSED: it refuses, or breaks off. NARU_ERR_PROTOCOL: it is no
- *           naru. NARU_ERR_SYSTEM, NARU_ERR_MEMORY. succession_out is unchanged. */
+ *           NARU_ERR_TIMEOUT: it does not answer. NARU_ERR_CLOSED: it refuses, or breaks off. NARU_ERR_PROTOCOL: it
+ *           is no naru. NARU_ERR_SYSTEM, NARU_ERR_MEMORY. succession_out is unchanged. */
 NARU_API NARU_MUST_USE naru_status naru_succession_join(const char *address, uint32_t timeout_ms,
                                                         naru_succession **succession_out, char *reason,
                                                         size_t reason_bytes);

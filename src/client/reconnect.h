@@ -1,7 +1,8 @@
 /* The reconnector's inside:
  *
- *   reconnect.c        its life, and the calls of its owner     reconnect_events.c   what its clients tell
- *   reconnect_queue.c  what waits for a connection              reconnect_delay.c    how long to wait, and whether */
+ *   reconnect.c        its life                           reconnect_events.c   what its clients tell
+ *   reconnect_queue.c  what waits for a connection        reconnect_delay.c    how long to wait, and whether
+ *   reconnect_send.c   to the connection or the queue */
 #ifndef NARU_CLIENT_RECONNECT_H
 #define NARU_CLIENT_RECONNECT_H
 
@@ -45,13 +46,15 @@ void naru__reconnect_enter(naru_reconnector *self);
 void naru__reconnect_leave(naru_reconnector *self);
 /* The client has ended, or could not be made (close NULL). Between enter and leave. */
 void naru__reconnect_lost(naru_reconnector *self, const naru_close_info *close);
-/* Give what waits to the open client, as far as it takes it. Between enter and leave. */
-void naru__reconnect_flush(naru_reconnector *self);
-
 /* ---- reconnect_events.c ------------------------------------------------------------------------------------- */
 
 /* What a client of this reconnector is opened with; its user is the reconnector. */
 naru_client_handler naru__reconnect_client_handler(const naru_reconnector *self);
+
+/* ---- reconnect_send.c --------------------------------------------------------------------------------------- */
+
+/* Give what waits to the open client, as far as it takes it. Between enter and leave. */
+void naru__reconnect_flush(naru_reconnector *self);
 
 /* ---- reconnect_queue.c -------------------------------------------------------------------------------------- */
 

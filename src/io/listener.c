@@ -14,7 +14,8 @@
 #include "core.h"
 #include "given.h"
 
-enum { ACCEPTS_MAX = 64, FINISH_ACCEPTS_MAX = 65536, BACKLOG = 4096, EXHAUSTED_PAUSE_MS = 100, EXHAUSTED_LOG_MS = 1000 };
+enum { ACCEPTS_MAX = 64, FINISH_ACCEPTS_MAX = 65536, BACKLOG = 4096 };
+enum { EXHAUSTED_PAUSE_MS = 100, EXHAUSTED_LOG_MS = 1000 };
 
 struct naru__listener {
     naru__accept_fn *accepted; /* these two first: what a burial without a note may overwrite */

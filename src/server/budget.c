@@ -10,7 +10,7 @@
 
 enum { TIGHT_PERCENT = 70, SCARCE_PERCENT = 85, BACK_PERCENT = 5 };
 
-/* ---- stages ------------------------------------------------------------------------------------------------------- */
+/* ---- stages ------------------------------------------------------------------------------------------------------ */
 
 static uint64_t percent(const naru_budget *budget, uint32_t part)
 {
@@ -84,7 +84,7 @@ static void look(naru_budget *budget, bool spent)
     pthread_mutex_unlock(&budget->lock);
 }
 
-/* ---- the allocator -------------------------------------------------------------------------------------------------- */
+/* ---- the allocator ----------------------------------------------------------------------------------------------- */
 
 static void raise_peak(naru_budget *budget, uint64_t used)
 {
@@ -143,7 +143,7 @@ const naru_allocator *naru_budget_allocator(const naru_budget *budget)
     return &budget->allocator;
 }
 
-/* ---- its life ------------------------------------------------------------------------------------------------------- */
+/* ---- its life ---------------------------------------------------------------------------------------------------- */
 
 naru_status naru_budget_new(const naru_budget_options *options, naru_budget **budget_out)
 {
@@ -207,7 +207,7 @@ void naru_budget_counters(const naru_budget *budget, naru_budget_counts *counts_
     };
 }
 
-/* ---- members -------------------------------------------------------------------------------------------------------- */
+/* ---- members ----------------------------------------------------------------------------------------------------- */
 
 /* A place whose server has gone, and whose loop has nothing of it in its queue. */
 static naru__budget_member *free_place(naru_budget *budget)

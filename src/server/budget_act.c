@@ -1,5 +1,5 @@
-/* What a server does at each stage of its budget, again and again until it is calm: give back what nobody uses, then part
- * with those who cost most.
+/* What a server does at each stage of its budget, again and again until it is calm: give back what nobody uses, then
+ * part with those who cost most.
  *
  * Not for: counting, and when a stage begins (budget.c). Source: our own; 1013 is RFC 6455's registry's "try again
  * later". */
@@ -26,7 +26,7 @@ static void tell(naru__budget_member *member, naru_budget_stage stage)
     }
 }
 
-/* ---- what nobody uses ----------------------------------------------------------------------------------------------- */
+/* ---- what nobody uses -------------------------------------------------------------------------------------------- */
 
 static void give_back(naru_server *server)
 {
@@ -36,7 +36,7 @@ static void give_back(naru_server *server)
     naru__loop_give_back(server->loop);
 }
 
-/* ---- those who read too slowly -------------------------------------------------------------------------------------- */
+/* ---- those who read too slowly ----------------------------------------------------------------------------------- */
 
 typedef struct culling {
     uint64_t wanted, done; /* bytes */
@@ -88,7 +88,7 @@ static void cull(naru__budget_member *member, bool cut)
     }
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------------ */
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
 
 static void again(naru__loop_timer *timer)
 {

@@ -4,6 +4,7 @@
 #include "server/exchange.h"
 
 #include "base/buf.h"
+#include "server/bad.h"
 #include "server/respond.h"
 #include <stdio.h>
 
@@ -102,7 +103,7 @@ void naru__exchange_refuse(naru__exchange *exchange, int status, const char *tex
     exchange->phase = NARU__EXCHANGE_SENDING;
     request->on_cancel = NULL;
     naru_status done = needed_fields(request, status);
-    done = done < 0 ? done : naru__respond_text(exchange, status, text);
+    done = done < 0 ? done : naru__bad_answer(exchange, status, text);
     if (done < 0) {
         naru__exchange_drop(exchange);
     } else {

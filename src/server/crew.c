@@ -35,7 +35,7 @@ struct naru_crew {
     naru_status status;
 };
 
-/* ---- making --------------------------------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------------------------------------ */
 
 static naru_status open_lane(naru_crew *crew, lane *self)
 {
@@ -94,7 +94,7 @@ naru_status naru_crew_new(const naru_crew_options *options, naru_crew **crew_out
     return NARU_OK;
 }
 
-/* ---- listening ------------------------------------------------------------------------------------------------------ */
+/* ---- listening --------------------------------------------------------------------------------------------------- */
 
 static bool has_one_socket(const char *address)
 {
@@ -136,7 +136,7 @@ naru_status naru_crew_listen(naru_crew *crew, const char *address, const naru_li
     return status;
 }
 
-/* ---- counting ------------------------------------------------------------------------------------------------------- */
+/* ---- counting ---------------------------------------------------------------------------------------------------- */
 
 typedef struct census {
     naru_crew *crew;
@@ -239,15 +239,15 @@ naru_status naru_crew_count(naru_crew *crew, void (*counted)(const naru_server_c
     return NARU_OK;
 }
 
-/* ---- running -------------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 static void pin(const lane *self)
 {
     const naru_crew *crew = self->crew;
     cpu_set_t one;
-    int wanted = (int)(self->number % (uint32_t)CPU_COUNT(&crew->cpus));
+    uint32_t wanted = self->number % (uint32_t)CPU_COUNT(&crew->cpus);
     CPU_ZERO(&one);
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
         if (CPU_ISSET(cpu, &crew->cpus) && wanted-- == 0) {
             CPU_SET(cpu, &one);
             break;
@@ -342,7 +342,7 @@ naru_status naru_crew_run(naru_crew *crew)
     return crew->status;
 }
 
-/* ---- stopping ------------------------------------------------------------------------------------------------------- */
+/* ---- stopping ---------------------------------------------------------------------------------------------------- */
 
 typedef struct order {
     lane *lane;
@@ -394,7 +394,7 @@ naru_status naru_crew_stop(naru_crew *crew, const naru_stop_options *options)
     return order_stop(&crew->lanes[0], &chosen);
 }
 
-/* ---- the rest ------------------------------------------------------------------------------------------------------- */
+/* ---- the rest ---------------------------------------------------------------------------------------------------- */
 
 void naru_crew_free(naru_crew *crew)
 {

@@ -1,5 +1,5 @@
-/* Dealing out: who gets the next connection, and how it gets there. A server that is full gets no more, and when all are
- * full, accepting waits.
+/* Dealing out: who gets the next connection, and how it gets there. A server that is full gets no more, and when all
+ * are full, accepting waits.
  *
  * Not for: threads (crew.c). Source: none. */
 #include "server/deal.h"
@@ -20,15 +20,16 @@ static uint32_t room_of(const naru__hand *hand)
     return held < most ? most - held : 0;
 }
 
-/* The one that has fewest; of equals the next in turn. */
-static naru__hand *choose(naru__deal *deal)
+/* The one that has fewest; of equals the next in turn. The first can always take it itself. */
+static naru__hand *choose(naru__deal *deal, const naru__listening *listening)
 {
-    naru__hand *best = NULL;
+    naru__hand *best = &deal->hands[0];
     uint32_t fewest = UINT32_MAX;
     for (uint32_t i = 0; i < deal->count; i++) {
-        naru__hand *hand = &deal->hands[(deal->next + i) % deal->count];
+        uint32_t at = (deal->next + i) % deal->count;
+        naru__hand *hand = &deal->hands[at];
         uint32_t held = atomic_load_explicit(&hand->held, memory_order_relaxed);
-        if (held < fewest) {
+        if (listening->dealt[at] && held < fewest) {
             best = hand;
             fewest = held;
         }
@@ -47,7 +48,7 @@ static bool has_room(const naru__deal *deal)
     return false;
 }
 
-/* ---- full, and not any more --------------------------------------------------------------------------------------- */
+/* ---- full, and not any more -------------------------------------------------------------------------------------- */
 
 static void pause_if_full(naru__deal *deal)
 {
@@ -84,7 +85,7 @@ void naru__deal_released(naru__hand *hand)
     }
 }
 
-/* ---- on its way ---------------------------------------------------------------------------------------------------- */
+/* ---- on its way -------------------------------------------------------------------------------------------------- */
 
 static void give_up(naru__hand *hand, int fd)
 {
@@ -117,7 +118,7 @@ void naru__deal_out(naru__listening *listening, int fd)
 {
     naru__hand *first = listening->server->hand;
     naru__deal *deal = first->deal;
-    naru__hand *hand = choose(deal);
+    naru__hand *hand = choose(deal, listening);
     atomic_fetch_add(&hand->held, 1);
     if (hand == first) {
         naru__server_accept(hand->server, listening, fd);
@@ -127,7 +128,7 @@ void naru__deal_out(naru__listening *listening, int fd)
     pause_if_full(deal);
 }
 
-/* ---- setting up ---------------------------------------------------------------------------------------------------- */
+/* ---- setting up -------------------------------------------------------------------------------------------------- */
 
 static naru__listening *shadow_of(const naru__listening *listening, naru_server *server)
 {

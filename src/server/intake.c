@@ -123,6 +123,7 @@ static bool read_head(naru__exchange *exchange, naru_input *in)
     if (!request->head && !begin_head(exchange)) {
         return false;
     }
+    exchange->start = (naru_span){in->data, in->size < NARU__START_BYTES_MAX ? in->size : NARU__START_BYTES_MAX};
     naru_status status = naru_http_head_feed(request->head, in);
     if (status == NARU_MORE) {
         return false;
@@ -133,6 +134,7 @@ static bool read_head(naru__exchange *exchange, naru_input *in)
     }
     if (status < 0) {
         const naru_fault *fault = naru_http_head_fault(request->head);
+        request->rule = fault->rule;
         naru__exchange_refuse(exchange, fault->http_status ? fault->http_status : 400, fault->text, true);
         return false;
     }

@@ -1,5 +1,5 @@
-/* The Closes of a stop, spread over a time: whoever is told comes back at once, and thousands who come back together are
- * a burden that none of them is alone.
+/* The Closes of a stop, spread over a time: whoever is told comes back at once, and thousands who come back together
+ * are a burden that none of them is alone.
  *
  * Not for: the rest of a stop (stop.c). Source: RFC 6455 7.2.3, which asks the same of clients. */
 #include "server/server.h"

@@ -95,8 +95,8 @@ naru_status naru__succession_keep(naru_succession *succession, const char *addre
     return status;
 }
 
-/* Its place stays, so that an answer to what was offered still fits. Whoever was offered it and is about to begin has it
- * too. */
+/* Its place stays, so that an answer to what was offered still fits. Whoever was offered it and is about to begin has
+ * it too. */
 bool naru__succession_forget(naru_succession *succession, int fd)
 {
     bool taken = false;

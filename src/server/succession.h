@@ -1,9 +1,9 @@
 /* The inside of a succession.
  *
- * What is said: packets over a Unix socket. The predecessor, as soon as somebody comes: "naru1 TOTAL", NUL, and the names
- * of the descriptors that come along, each with its NUL; as many such packets as it takes. The first descriptor is the
- * socket that both have met at. The successor, when it has begun: "taken ", and for each of them in their order `1` or
- * `0`. */
+ * What is said: packets over a Unix socket. The predecessor, as soon as somebody comes: "naru1 TOTAL", NUL, and the
+ * names of the descriptors that come along, each with its NUL; as many such packets as it takes. The first descriptor
+ * is the socket that both have met at. The successor, when it has begun: "taken ", and for each of them in their
+ * order `1` or `0`. */
 #ifndef NARU_SERVER_SUCCESSION_H
 #define NARU_SERVER_SUCCESSION_H
 

@@ -1,5 +1,5 @@
-/* The predecessor's side: whoever comes and is of our user is offered the sockets at once, and has them for good when it
- * says that it has begun. Until then nothing has changed.
+/* The predecessor's side: whoever comes and is of our user is offered the sockets at once, and has them for good when
+ * it says that it has begun. Until then nothing has changed.
  *
  * Not for: the successor's side (succession_meet.c). Source: unix(7). */
 #include "server/succession.h"
@@ -40,7 +40,7 @@ static void late(naru__loop_timer *timer)
             "a successor has not begun in time");
 }
 
-/* ---- the offer ---------------------------------------------------------------------------------------------------- */
+/* ---- the offer --------------------------------------------------------------------------------------------------- */
 
 /* One name behind the others. A socket that is closed by now has a place, and a meaningless descriptor. */
 static void put(naru__packet *packet, const char *name, int fd)
@@ -90,7 +90,7 @@ static naru_status offer(naru_succession *succession)
     return status;
 }
 
-/* ---- the answer --------------------------------------------------------------------------------------------------- */
+/* ---- the answer -------------------------------------------------------------------------------------------------- */
 
 /* The first mark is that of the meeting place, which goes over in any case. */
 static bool read_marks(naru_succession *succession, const naru__packet *packet)

@@ -48,7 +48,7 @@ static bool limit_waiting(const meeting *at, int fd)
            setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof left) == 0;
 }
 
-/* ---- the first ---------------------------------------------------------------------------------------------------- */
+/* ---- the first --------------------------------------------------------------------------------------------------- */
 
 /* Nobody answers at the file that is there, as connecting has shown. */
 static bool bind_to(int fd, const struct sockaddr_un *file)
@@ -79,7 +79,7 @@ static naru_status be_first(const meeting *at)
     return NARU_OK;
 }
 
-/* ---- a later one -------------------------------------------------------------------------------------------------- */
+/* ---- a later one ------------------------------------------------------------------------------------------------- */
 
 /* "naru1 TOTAL". 0: it is not. */
 static size_t read_total(const naru__packet *packet, size_t *head_bytes_out)

@@ -44,6 +44,7 @@ void naru__upgrade_ask(naru__exchange *exchange)
     const naru_server_options *options = &exchange->server->options;
     naru_fault fault = {0};
     if (naru_ws_request_check(request->head, &conn_options(exchange)->ws, &request->ws, &fault) < 0) {
+        request->rule = fault.rule;
         naru__exchange_refuse(exchange, fault.http_status ? fault.http_status : 400, fault.text, true);
         return;
     }

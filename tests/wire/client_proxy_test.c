@@ -537,8 +537,7 @@ static const ask_case asks[] = {
     {"ws://localhost:258/", /* resolved there */
      NULL,
      "socks5h",
-     {.steps = {{B(GREETING), B("\x05\x00")}, {B("\x05\x01\x00\x03\x09localhost\x01\x02"), B(BOUND)}},
-      .relay = true}},
+     {.steps = {{B(GREETING), B("\x05\x00")}, {B("\x05\x01\x00\x03\x09localhost\x01\x02"), B(BOUND)}}, .relay = true}},
 };
 
 TEST(what_a_proxy_is_asked_for)

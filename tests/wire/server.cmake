@@ -1,5 +1,5 @@
 # The server seen by raw sockets in its own thread.
-foreach(part abuse body budget count crew files given keep line memory peer route status stop time upgrade)
+foreach(part abuse bad body budget count crew files given keep line memory peer route status stop time upgrade)
   naru_unit_test(wire.server_${part} WET SOURCES server_${part}_test.c LABELS wet)
 endforeach()
 foreach(part listen tls)

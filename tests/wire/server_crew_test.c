@@ -120,7 +120,7 @@ static naru_server_counts count(site *self)
     return self->counts;
 }
 
-/* ---- peers ---------------------------------------------------------------------------------------------------------- */
+/* ---- peers ------------------------------------------------------------------------------------------------------- */
 
 static int dial(const site *self)
 {
@@ -170,7 +170,7 @@ static bool echoes(int fd)
     return send(fd, frame, 8, MSG_NOSIGNAL) == 8 && read_to(fd, "\x81\x02hi", text, sizeof text);
 }
 
-/* ---- tests ---------------------------------------------------------------------------------------------------------- */
+/* ---- tests ------------------------------------------------------------------------------------------------------- */
 
 TEST(the_fewest_get_the_next)
 {
@@ -235,9 +235,10 @@ TEST(the_kernel_chooses)
     CHECK_EQ(sched_getaffinity(0, sizeof all, &all), 0);
     for (int i = 0; i < THREADS; i++) {
         sum += atomic_load(&self.opened[i]);
-        int nth = i % CPU_COUNT(&all), cpu = -1;
-        while (nth >= 0) {
-            nth -= CPU_ISSET(++cpu, &all) != 0;
+        int nth = i % CPU_COUNT(&all);
+        size_t cpu = 0;
+        while (!CPU_ISSET(cpu, &all) || nth-- > 0) {
+            cpu++;
         }
         CHECK(atomic_load(&self.opened[i]) == 0 || atomic_load(&self.cpus[i]) == (unsigned)cpu);
     }
@@ -287,9 +288,10 @@ TEST(all_may_be_full)
         fds[i] = dial(&self);
         REQUIRE(upgrade(fds[i]));
     }
-    for (int round = 0; round < 20; round++) {
-        int waiting = dial(&self), gone = round % (EACH * THREADS);
-        CHECK_EQ(count(&self).accepted, (uint64_t)(EACH * THREADS + round));
+    for (unsigned round = 0; round < 20; round++) {
+        unsigned gone = round % (EACH * THREADS);
+        int waiting = dial(&self);
+        CHECK_EQ(count(&self).accepted, EACH * THREADS + round);
         close(fds[gone]);
         REQUIRE(upgrade(waiting) && echoes(waiting));
         fds[gone] = waiting;

@@ -155,7 +155,7 @@ TEST(what_nobody_takes_is_served_to_its_end)
     line_close(&self);
 }
 
-/* ---- who may not --------------------------------------------------------------------------------------------------- */
+/* ---- who may not ------------------------------------------------------------------------------------------------- */
 
 static int connect_packets(const char *path)
 {
@@ -225,7 +225,7 @@ TEST(nonsense_changes_nothing)
     line_close(&self);
 }
 
-/* ---- what joining may find ------------------------------------------------------------------------------------------ */
+/* ---- what joining may find --------------------------------------------------------------------------------------- */
 
 static int listen_packets(const char *path)
 {

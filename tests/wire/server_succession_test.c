@@ -342,7 +342,8 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "serve") == 0) {
         return serve(argv[2]);
     }
-    test self = {.loop = naru_loop_new(NULL), .program = argv[0], .wanted = argc > 1 ? (unsigned)atol(argv[1]) : 3};
+    test self = {
+        .loop = naru_loop_new(NULL), .program = argv[0], .wanted = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 3};
     char folder[] = "/tmp/naru-succession-XXXXXX";
     naru_timer *late = self.loop ? naru_timer_new(self.loop, on_late, NULL) : NULL;
     pthread_t visitor;

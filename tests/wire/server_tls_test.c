@@ -489,7 +489,7 @@ TEST(sessions_are_resumed_until_a_reload)
     newest_version = 0;
 }
 
-/* ---- many reloads under load --------------------------------------------------------------------------------------- */
+/* ---- many reloads under load ------------------------------------------------------------------------------------- */
 
 enum { RELOADS = 200, STAYING = 8 };
 
