@@ -28,8 +28,8 @@ static void on_say(naru_sio_socket *socket, const naru_sio_event *event, void *u
 
 static void leave_word(naru_span room, void *socket)
 {
-    naru_sio_emit_to(naru_sio_socket_to(socket, room), "left",
-                     NARU_SIO_ARGS(naru_sio_text(naru_sio_socket_id(socket))), NULL);
+    naru_sio_emit_to(naru_sio_socket_to(socket, room), "left", NARU_SIO_ARGS(naru_sio_text(naru_sio_socket_id(socket))),
+                     NULL);
 }
 
 static void on_disconnecting(naru_sio_socket *socket, naru_sio_reason reason, void *user)
