@@ -139,6 +139,8 @@ NARU_API void naru_client_free(naru_client *client);
  * sent, and buffered bytes grow all the same, as the interface says. NARU_FULL, NARU_ERR_UTF8, NARU_ERR_TOO_BIG,
  * NARU_ERR_MEMORY as naru_conn_send. shapes flags as naru_ws_send. */
 NARU_API naru_status naru_client_send(naru_client *client, naru_ws_kind kind, naru_span data, unsigned flags);
+/* send() of a message that is made once for many; statuses as naru_client_send. */
+NARU_API naru_status naru_client_send_prepared(naru_client *client, naru_prepared *prepared);
 NARU_API naru_status naru_client_send_part(naru_client *client, naru_ws_kind kind, naru_span data, bool last,
                                            unsigned flags);
 /* A pong of one's own is for conn.ws.manual_pong. errors NARU_ERR_STATE: not open. NARU_ERR_ARGUMENT: more than 125

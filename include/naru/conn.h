@@ -67,6 +67,30 @@ typedef struct naru_conn_handler {
  *           NARU_ERR_MEMORY. */
 NARU_API naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags);
 NARU_API naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span data, bool last, unsigned flags);
+
+/* A message made once and sent on many connections, of any loops and threads: its text is checked once, its frame is
+ * made once, and so is its compressed form, when a connection first wants it. Frozen: it never changes. */
+typedef struct naru_prepared naru_prepared;
+
+/* Make one, with one reference, which is the caller's.
+ * shapes    flags: see naru_ws_send; they hold wherever it is sent. data is copied.
+ * errors    NARU_ERR_ARGUMENT: kind. NARU_ERR_UTF8. NARU_ERR_MEMORY. *out is written on NARU_OK only.
+ * thread    any, as are the four below */
+NARU_API NARU_MUST_USE naru_status naru_prepared_new(naru_ws_kind kind, naru_span data, unsigned flags,
+                                                     naru_prepared **out);
+NARU_API naru_prepared *naru_prepared_ref(naru_prepared *prepared); /* answers its argument */
+NARU_API void naru_prepared_unref(naru_prepared *prepared);         /* the last one frees it; NULL is fine */
+/* The message itself, until the caller's reference goes. */
+NARU_API naru_span naru_prepared_data(const naru_prepared *prepared);
+NARU_API naru_ws_kind naru_prepared_kind(const naru_prepared *prepared);
+/* Queue it, as naru_conn_send would. From about 1 KB up it is not copied: the queue holds a reference to it. With
+ * permessage-deflate it leaves compressed where naru_conn_send would compress it and that makes it smaller; the level
+ * is that of the connection that was first to want it, and a client's connection, whose frames are masked, compresses
+ * for itself.
+ * lifetime  the caller's reference may go when this returns.
+ * errors    as naru_conn_send, but for NARU_ERR_UTF8.     thread: the connection's. */
+NARU_API naru_status naru_conn_send_prepared(naru_conn *conn, naru_prepared *prepared);
+
 NARU_API naru_status naru_conn_ping(naru_conn *conn, naru_span data); /* at most 125 bytes */
 NARU_API naru_status naru_conn_pong(naru_conn *conn, naru_span data);
 /* Start the closing handshake after what is queued; see naru_ws_close for code and reason. NARU_OK also if it is

@@ -120,6 +120,21 @@ naru_status naru_client_send(naru_client *client, naru_ws_kind kind, naru_span d
     return status;
 }
 
+naru_status naru_client_send_prepared(naru_client *client, naru_prepared *prepared)
+{
+    naru_span data = naru_prepared_data(prepared);
+    naru_status status = ready_to_send(client, data.size);
+    if (status) {
+        return status;
+    }
+    uint64_t before = naru__client_queue_end(client);
+    status = naru_conn_send_prepared(client->conn, prepared);
+    if (status == NARU_OK || status == NARU_FULL) {
+        naru__client_mark(client, before, data.size);
+    }
+    return status;
+}
+
 naru_status naru_client_send_part(naru_client *client, naru_ws_kind kind, naru_span data, bool last, unsigned flags)
 {
     naru_status status = ready_to_send(client, data.size);

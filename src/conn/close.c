@@ -64,7 +64,7 @@ void naru__conn_settle(naru_conn *conn)
     if (conn->phase != NARU__CONN_OPEN) {
         return;
     }
-    if (naru__buf_size(&conn->stream->out) > 0) {
+    if (naru__stream_queued(conn->stream) > 0) {
         naru__stream_flush_later(conn->stream);
     }
     if (conn->ws.state < NARU_WS_CLOSED) {

@@ -76,7 +76,7 @@ void naru__conn_timer_now(naru_conn *conn);
 /* An empty queue takes any one message, else a message above the bound could never be sent. */
 static inline bool naru__conn_queue_fits(const naru_conn *conn, size_t bytes)
 {
-    size_t queued = naru__buf_size(&conn->stream->out);
+    size_t queued = naru__stream_queued(conn->stream);
     uint64_t bytes_max = conn->options->queue_bytes_max;
     return queued == 0 || (queued <= bytes_max && bytes <= bytes_max - queued);
 }
@@ -87,11 +87,16 @@ static inline naru_status naru__conn_queue_admit(naru_conn *conn, size_t bytes)
 {
     return naru__conn_queue_fits(conn, bytes) ? NARU_OK : naru__conn_queue_overflow(conn, bytes);
 }
+/* send.c: is the connection open, and is there room for `bytes` more? */
+NARU_MUST_USE naru_status naru__conn_send_admit(naru_conn *conn, size_t bytes);
+/* What a send whose status this is answers, once all it queued is there. */
+naru_status naru__conn_send_answer(naru_conn *conn, naru_status status);
+
 /* Remember the message that was queued since `begin`. */
 void naru__conn_queue_mark(naru_conn *conn, uint64_t begin);
 static inline uint64_t naru__conn_queue_end(const naru_conn *conn)
 {
-    return conn->stream->sent + naru__buf_size(&conn->stream->out);
+    return conn->stream->sent + naru__stream_queued(conn->stream);
 }
 
 #endif

@@ -4,14 +4,6 @@
 
 #include <string.h>
 
-/* What stands before the range is at most the rest of one message and some control frames, so that is what moves. */
-static void remove_range(naru_buf *buf, size_t offset, size_t bytes)
-{
-    uint8_t *front = buf->data + buf->begin;
-    memmove(front + bytes, front, offset);
-    buf->begin += bytes;
-}
-
 /* Marks of which something is out already are done with. */
 static void forget_started(naru__conn_cold *cold, uint64_t sent)
 {
@@ -23,7 +15,8 @@ static void forget_started(naru__conn_cold *cold, uint64_t sent)
 static void drop(naru__stream *stream, naru__conn_cold *cold, naru__conn_mark mark)
 {
     uint64_t bytes = mark.end - mark.begin;
-    remove_range(&stream->out, (size_t)(mark.begin - cold->dropped_bytes - stream->sent), (size_t)bytes);
+    /* What stands in front of it is at most the rest of one message and some control frames. */
+    naru__stream_drop_queued(stream, (size_t)(mark.begin - cold->dropped_bytes - stream->sent), (size_t)bytes);
     cold->dropped_bytes += bytes;
     cold->dropped++;
 }

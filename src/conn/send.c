@@ -1,4 +1,5 @@
-/* From the application to the queue. Not for: the policy of a full queue (queue.c). */
+/* From the application to the queue. Not for: the policy of a full queue (queue.c), messages made
+ * once for many connections (prepared.c). */
 #include "conn/inside.h"
 #include "ws/short.h"
 
@@ -6,7 +7,7 @@
 enum { WRITE_THROUGH_BYTES_MIN = 16 << 10 };
 
 /* Is the connection open, and is there room, perhaps after the queue's policy has made it? */
-static naru_status admit(naru_conn *conn, size_t bytes)
+naru_status naru__conn_send_admit(naru_conn *conn, size_t bytes)
 {
     bool open = conn->phase <= NARU__CONN_OPEN && conn->ws.state == NARU_WS_OPEN;
     return open ? naru__conn_queue_admit(conn, bytes) : NARU_ERR_STATE;
@@ -14,7 +15,7 @@ static naru_status admit(naru_conn *conn, size_t bytes)
 
 /* What was queued leaves at the end of the turn. NARU_FULL owes the application an on_drain, also when this
  * turn's flush takes everything. */
-static naru_status answer(naru_conn *conn, naru_status status)
+naru_status naru__conn_send_answer(naru_conn *conn, naru_status status)
 {
     const naru_conn_options *options = conn->options;
     if (status != NARU_OK || conn->ws.cold) {
@@ -24,7 +25,7 @@ static naru_status answer(naru_conn *conn, naru_status status)
         return status;
     }
     naru__stream_flush_later(conn->stream);
-    if (naru__buf_size(&conn->stream->out) <= options->queue_high_bytes) {
+    if (naru__stream_queued(conn->stream) <= options->queue_high_bytes) {
         return NARU_OK;
     }
     if (!conn->over_high) {
@@ -75,12 +76,12 @@ static naru_status send_queued(naru_conn *conn, naru_ws_kind kind, naru_span dat
 
 static naru_status send_long(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
 {
-    naru_status status = admit(conn, data.size);
+    naru_status status = naru__conn_send_admit(conn, data.size);
     if (status != NARU_OK) {
         return status;
     }
     status = goes_through(conn, data) ? send_through(conn, kind, data, flags) : send_queued(conn, kind, data, flags);
-    return answer(conn, status);
+    return naru__conn_send_answer(conn, status);
 }
 
 /* Most messages need nothing but a head and a copy. Bytes that stand in front have asked for the flush already. */
@@ -100,12 +101,13 @@ naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, u
     if (first) {
         naru__stream_flush_later(conn->stream);
     }
-    return naru__buf_size(out) <= conn->options->queue_high_bytes ? NARU_OK : answer(conn, NARU_OK);
+    return naru__stream_queued(conn->stream) <= conn->options->queue_high_bytes ? NARU_OK
+                                                                                : naru__conn_send_answer(conn, NARU_OK);
 }
 
 naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span data, bool last, unsigned flags)
 {
-    naru_status status = admit(conn, data.size);
+    naru_status status = naru__conn_send_admit(conn, data.size);
     if (status != NARU_OK) {
         return status;
     }
@@ -114,13 +116,13 @@ naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span da
     if (status == NARU_OK) {
         naru__conn_count_out(conn, data.size, last);
     }
-    return answer(conn, status);
+    return naru__conn_send_answer(conn, status);
 }
 
 static naru_status send_control(naru_conn *conn, naru_span data,
                                 naru_status (*write)(naru_ws *ws, naru_span data, const naru_ws_turn *turn))
 {
-    naru_status status = admit(conn, data.size);
+    naru_status status = naru__conn_send_admit(conn, data.size);
     if (status != NARU_OK) {
         return status;
     }

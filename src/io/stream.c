@@ -156,7 +156,8 @@ naru_status naru__stream_write_through(naru__stream *stream, naru_span payload)
     if (naru__stream_has(stream, NARU__CLOSED | NARU__DEAD | NARU__BROKEN | NARU__SHUT)) {
         return NARU_OK; /* on_end tells or told */
     }
-    bool queue = stream->tls || stream->phase != NARU__STREAM_READY || naru__stream_has(stream, NARU__BLOCKED);
+    bool queue = stream->tls || stream->has_shots || stream->phase != NARU__STREAM_READY ||
+                 naru__stream_has(stream, NARU__BLOCKED);
     naru__stream_flush_later(stream);
     if (queue) {
         return naru_buf_append(&stream->out, payload);
@@ -245,7 +246,7 @@ void naru__stream_close(naru__stream *stream)
         close(stream->fd);
         stream->fd = -1;
     }
-    naru_buf_deinit(&stream->out);
+    naru__stream_out_drop(stream);
     stream->loop->active--;
     naru__stream_mark(stream, NARU__CLOSED);
     naru__stream_flush_later(stream); /* frees it */
@@ -264,7 +265,7 @@ void naru__stream_free(naru__stream *stream)
 {
     const naru_allocator *allocator = &stream->loop->cache.allocator;
     naru__stream_tls_free(stream);
-    naru_buf_deinit(&stream->out); /* its owner may have appended after closing */
+    naru__stream_out_drop(stream); /* its owner may have appended after closing */
     naru__uring_forget_held(stream);
     naru__free(allocator, stream->cold, sizeof *stream->cold);
     naru__free(allocator, stream, sizeof *stream);

@@ -3,11 +3,13 @@
  * below it.
  *
  * A stream owns no read buffer: bytes come in the loop's shared block and are the owner's only during on_data. What is
- * written goes to `out` and leaves at the end of the turn in one system call. No callback runs inside a call on the
- * same stream. */
+ * written goes to `out` and leaves at the end of the turn in one system call; shared bytes (shots) stand between
+ * those of `out`, in order, without a copy. No callback runs inside a call on the same stream. */
 #ifndef NARU_IO_STREAM_H
 #define NARU_IO_STREAM_H
 
+#include "base/buf.h"
+#include "base/shot.h"
 #include "io/backend.h"
 #include "io/loop.h"
 #include "io/peer.h"
@@ -41,15 +43,16 @@ struct naru__stream {
     naru_buf out;           /* plain bytes to be sent; append, then naru__stream_flush_later */
     naru__tls_session *tls; /* NULL: plain */
     const naru__peer *told; /* whom naru__stream_peer tells instead of the socket's peer; the owner's; NULL: that one */
-    uint64_t sent;          /* bytes of `out` taken off its front so far: marks into the stream count from here */
+    uint64_t sent;          /* bytes of the queue taken off its front so far: marks into the stream count from here */
     uint32_t low_mark;      /* of naru__stream_want_drain */
     int fd;
     /* For this room alone, from here on. */
     int system_error;
     uint16_t flags;
     uint8_t phase : 4;
-    uint8_t ring : 4; /* what an io_uring does for it */
-    uint8_t armed; /* what the backend waits for */
+    uint8_t ring : 3;   /* what an io_uring does for it */
+    bool has_shots : 1; /* some are queued between the bytes of `out`; in the cold part */
+    uint8_t armed;      /* what the backend waits for */
     naru__source source;
     naru__stream *dirty_next; /* of the loop's list of those that have work at the end of the turn */
     naru__stream_cold *cold;  /* what only a connecting, paused or failed stream needs; NULL: nothing */
@@ -101,7 +104,22 @@ void naru__stream_flush_later(naru__stream *stream);
  * take is copied to `out`. For large payloads. errors NARU_ERR_MEMORY: nothing more can be sent in order: close the
  * stream. */
 NARU_MUST_USE naru_status naru__stream_write_through(naru__stream *stream, naru_span payload);
-/* Have on_drain come once, from the loop, at the end of the first flush after which `out` holds at most low_mark
+/* Queue a part of shot behind all that is queued; the stream takes a reference of its own while it needs it. For parts
+ * of about NARU__SHOT_BYTES_MIN and more: smaller ones are cheaper to copy to `out`.
+ * errors    NARU_ERR_MEMORY: nothing was queued. */
+NARU_MUST_USE naru_status naru__stream_write_shot(naru__stream *stream, naru__shot *shot, naru_span part);
+enum { NARU__SHOT_BYTES_MIN = 1024 };
+size_t naru__stream_shot_bytes(const naru__stream *stream);
+/* How many bytes are queued in all. */
+static inline size_t naru__stream_queued(const naru__stream *stream)
+{
+    size_t bytes = naru__buf_size(&stream->out);
+    return stream->has_shots ? bytes + naru__stream_shot_bytes(stream) : bytes;
+}
+/* Take `bytes` out of the queue, `offset` behind its front; of a shot all that is queued or nothing. What stands in
+ * front moves, so that it should be short. */
+void naru__stream_drop_queued(naru__stream *stream, size_t offset, size_t bytes);
+/* Have on_drain come once, from the loop, at the end of the first flush after which the queue holds at most low_mark
  * bytes (this turn's flush counts, also when it sends everything at once). */
 void naru__stream_want_drain(naru__stream *stream, uint32_t low_mark);
 /* What was given to the kernel and has not reached the peer yet, in bytes; 0 if that cannot be told. */

@@ -2,11 +2,13 @@
  *
  *   stream.c        what its owner calls              stream_tls.c   records in between
  *   dial.c          how it gets connected             stream_io.c    what both backends share
- *   stream_epoll.c  readiness to bytes, and back      stream_uring.c  completions to bytes, and back */
+ *   stream_epoll.c  readiness to bytes, and back      stream_uring.c  completions to bytes, and back
+ *   stream_out.c    what waits to be sent */
 #ifndef NARU_IO_STREAM_CORE_H
 #define NARU_IO_STREAM_CORE_H
 
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "core.h"
 
@@ -41,10 +43,13 @@ enum {
 
 typedef struct naru__dialer naru__dialer;
 
+typedef struct naru__stream_shots naru__stream_shots;
+
 struct naru__stream_cold {
-    naru__dialer *dialer; /* NULL once connected or failed */
-    naru_buf held;        /* what an io_uring received during a pause; without allocator until then */
-    bool held_end;        /* and the peer's end behind it */
+    naru__dialer *dialer;      /* NULL once connected or failed */
+    naru__stream_shots *shots; /* NULL: none are queued */
+    naru_buf held;             /* what an io_uring received during a pause; without allocator until then */
+    bool held_end;             /* and the peer's end behind it */
     char error[NARU__STREAM_ERROR_BYTES];
 };
 
@@ -72,7 +77,9 @@ void naru__stream_unwatchable(naru__stream *stream, int error); /* it fails at t
 /* Give as much of `bytes` to the kernel as it takes. SIZE_MAX: writing failed, and the stream is marked
  * so. */
 size_t naru__stream_transmit(naru__stream *stream, naru_span bytes);
-void naru__stream_flush_plain(naru__stream *stream); /* the same with `out` */
+/* The same with pieces. */
+size_t naru__stream_transmit_parts(naru__stream *stream, struct iovec *parts, size_t count, size_t bytes);
+void naru__stream_flush_plain(naru__stream *stream); /* the same with the queue */
 void naru__stream_end_read(naru__stream *stream);    /* the peer's end, in order: on_end(NARU_END) */
 /* A receive brought its end (got 0) or an error instead of bytes. */
 void naru__stream_receive_failed(naru__stream *stream, ssize_t got, int error);
@@ -110,6 +117,16 @@ void naru__uring_resumed(naru__stream *stream); /* hand over what came during a 
 bool naru__uring_holds(const naru__stream *stream);
 void naru__uring_forget_held(naru__stream *stream);
 void naru__uring_streams_end_turn(naru_loop *loop);
+
+/* stream_out.c */
+enum { NARU__GATHER_MAX = 128 }; /* pieces of one system call */
+/* What is queued first and lies in one piece; empty: nothing is. */
+naru_span naru__stream_out_front(const naru__stream *stream);
+/* The pieces in order, at most parts_max of them; answers how many. *bytes_out: what they hold. */
+size_t naru__stream_out_gather(const naru__stream *stream, struct iovec *parts, size_t parts_max, size_t *bytes_out);
+/* The queue lost `bytes` at its front: they are sent. From flushes only. */
+void naru__stream_out_took(naru__stream *stream, size_t bytes);
+void naru__stream_out_drop(naru__stream *stream); /* all of it */
 
 /* stream.c */
 void naru__stream_free(naru__stream *stream);

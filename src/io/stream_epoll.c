@@ -104,10 +104,10 @@ static void flush(naru__stream *stream)
         return;
     }
     if (naru__stream_has(stream, NARU__DEAD | NARU__SHUT)) {
-        naru_buf_deinit(&stream->out);
+        naru__stream_out_drop(stream);
     } else if (stream->tls) {
         naru__stream_tls_flush(stream);
-    } else if (naru__buf_size(&stream->out) > 0) {
+    } else if (naru__stream_queued(stream) > 0) {
         naru__stream_flush_plain(stream);
     }
 }

@@ -62,7 +62,7 @@ void naru__stream_fail(naru__stream *stream, naru_status why, int system_error, 
         stream->cold->error[size] = '\0';
     }
     naru__stream_unwatch(stream);
-    naru_buf_deinit(&stream->out);
+    naru__stream_out_drop(stream);
     if (naru__stream_has(stream, NARU__READ_ENDED)) {
         naru__stream_mark(stream, NARU__BROKEN); /* on_end came; what is left to tell is that nothing drains any more */
         naru__stream_flush_later(stream);
@@ -166,11 +166,11 @@ bool naru__stream_owed(naru__stream *stream)
 
 /* ---- out ----------------------------------------------------------------------------------------------- */
 
-size_t naru__stream_transmit(naru__stream *stream, naru_span bytes)
+/* The kernel answered `sent` to an attempt at `bytes`. */
+static size_t transmitted(naru__stream *stream, ssize_t sent, size_t bytes)
 {
-    ssize_t sent = send(stream->fd, bytes.data, bytes.size, MSG_NOSIGNAL);
-    if (sent == (ssize_t)bytes.size) {
-        return bytes.size;
+    if (sent == (ssize_t)bytes) {
+        return bytes;
     }
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
         stream->system_error = errno;
@@ -182,8 +182,39 @@ size_t naru__stream_transmit(naru__stream *stream, naru_span bytes)
     return sent > 0 ? (size_t)sent : 0;
 }
 
+size_t naru__stream_transmit(naru__stream *stream, naru_span bytes)
+{
+    return transmitted(stream, send(stream->fd, bytes.data, bytes.size, MSG_NOSIGNAL), bytes.size);
+}
+
+size_t naru__stream_transmit_parts(naru__stream *stream, struct iovec *parts, size_t count, size_t bytes)
+{
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+    return transmitted(stream, sendmsg(stream->fd, &message, MSG_NOSIGNAL), bytes);
+}
+
+/* One system call, unless that many pieces are queued that one cannot name them. */
+static void flush_gathered(naru__stream *stream)
+{
+    struct iovec parts[NARU__GATHER_MAX];
+    size_t bytes;
+    size_t sent;
+    do {
+        size_t count = naru__stream_out_gather(stream, parts, NARU__GATHER_MAX, &bytes);
+        sent = naru__stream_transmit_parts(stream, parts, count, bytes);
+        if (sent == SIZE_MAX) {
+            return;
+        }
+        naru__stream_out_took(stream, sent);
+    } while (sent == bytes && naru__stream_queued(stream) > 0);
+}
+
 void naru__stream_flush_plain(naru__stream *stream)
 {
+    if (stream->has_shots) {
+        flush_gathered(stream);
+        return;
+    }
     naru_span bytes = naru_buf_span(&stream->out);
     size_t sent = naru__stream_transmit(stream, bytes);
     if (sent == SIZE_MAX) {
@@ -199,7 +230,7 @@ void naru__stream_flush_plain(naru__stream *stream)
 
 static size_t backlog(const naru__stream *stream)
 {
-    return naru__buf_size(&stream->out) + (stream->tls ? naru__stream_tls_backlog(stream) : 0);
+    return naru__stream_queued(stream) + (stream->tls ? naru__stream_tls_backlog(stream) : 0);
 }
 
 static void finish_shutdown(naru__stream *stream)
@@ -216,7 +247,7 @@ static void finish_shutdown(naru__stream *stream)
  * nobody reads. */
 static void writing_broke(naru__stream *stream)
 {
-    naru_buf_deinit(&stream->out);
+    naru__stream_out_drop(stream);
     bool peer_left = stream->system_error == EPIPE || stream->system_error == ECONNRESET;
     bool reads = !naru__stream_has(stream, NARU__PAUSED);
     if (!naru__stream_has(stream, NARU__READ_ENDED) && !(peer_left && reads)) {

@@ -33,7 +33,7 @@ bool naru__stream_tls_begin(naru__stream *stream, naru_tls *tls, bool server, co
 
 naru_status naru__stream_start_tls(naru__stream *stream, naru_tls *tls, const char *name)
 {
-    if (stream->tls || stream->phase != NARU__STREAM_READY || naru__buf_size(&stream->out) > 0) {
+    if (stream->tls || stream->phase != NARU__STREAM_READY || naru__stream_queued(stream) > 0) {
         return NARU_ERR_STATE;
     }
     if (!naru__stream_tls_begin(stream, tls, false, name)) {
@@ -194,20 +194,19 @@ void naru__stream_tls_resumed(naru__stream *stream)
 static naru_status encrypt(naru__stream *stream)
 {
     naru__tls_session *session = stream->tls;
-    size_t plain = naru__buf_size(&stream->out);
+    size_t plain = naru__stream_queued(stream);
     plain = plain < AHEAD_BYTES ? plain : (size_t)AHEAD_BYTES;
     /* One block for all records, instead of one that doubles. */
     if (!naru_buf_reserve(&session->out, plain + (plain / RECORD_BYTES + 1) * RECORD_OVERHEAD_BYTES)) {
         return NARU_ERR_MEMORY;
     }
-    while (naru__buf_size(&stream->out) > 0 && naru__buf_size(&session->out) < AHEAD_BYTES) {
+    while (naru__stream_queued(stream) > 0 && naru__buf_size(&session->out) < AHEAD_BYTES) {
         size_t taken = 0;
-        naru_status status = naru__tls_write(session, naru_buf_span(&stream->out), &taken);
+        naru_status status = naru__tls_write(session, naru__stream_out_front(stream), &taken);
         if (status != NARU_OK) {
             return status;
         }
-        stream->sent += taken;
-        naru_buf_take(&stream->out, taken);
+        naru__stream_out_took(stream, taken);
     }
     return NARU_OK;
 }
@@ -219,11 +218,11 @@ static naru_status make_records(naru__stream *stream)
         return NARU_OK;
     }
     if (session->notified) {
-        naru_buf_deinit(&stream->out); /* written behind the end */
+        naru__stream_out_drop(stream); /* written behind the end */
         return NARU_OK;
     }
-    naru_status status = naru__buf_size(&stream->out) > 0 ? encrypt(stream) : NARU_OK;
-    if (status == NARU_OK && naru__stream_has(stream, NARU__SHUTDOWN) && naru__buf_size(&stream->out) == 0) {
+    naru_status status = naru__stream_queued(stream) > 0 ? encrypt(stream) : NARU_OK;
+    if (status == NARU_OK && naru__stream_has(stream, NARU__SHUTDOWN) && naru__stream_queued(stream) == 0) {
         naru__tls_notify_close(session);
     }
     return status;
@@ -244,7 +243,7 @@ static bool send_records(naru__stream *stream)
 
 static void give_memory_back(naru__stream *stream)
 {
-    if (naru__buf_size(&stream->out) == 0) {
+    if (naru__stream_queued(stream) == 0) {
         naru__cache_reclaim(&stream->loop->cache, &stream->out);
     }
     if (naru__buf_size(&stream->tls->out) == 0) {
@@ -266,7 +265,7 @@ void naru__stream_tls_sent(naru__stream *stream, size_t size)
 {
     naru_buf_take(&stream->tls->out, size);
     give_memory_back(stream);
-    if (naru__buf_size(&stream->out) > 0) {
+    if (naru__stream_queued(stream) > 0) {
         naru__stream_flush_later(stream);
     }
 }
@@ -279,7 +278,7 @@ void naru__stream_tls_flush(naru__stream *stream)
             fail(stream, status);
             return;
         }
-        if (!send_records(stream) || !stream->tls->handshaken || naru__buf_size(&stream->out) == 0) {
+        if (!send_records(stream) || !stream->tls->handshaken || naru__stream_queued(stream) == 0) {
             give_memory_back(stream);
             return;
         }

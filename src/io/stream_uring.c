@@ -275,25 +275,55 @@ void naru__uring_stream_received(naru_loop *loop, naru__stream *stream, const st
 
 /* ---- out ----------------------------------------------------------------------------------------------- */
 
-/* false: not at the moment. */
-static bool queue_send(naru_loop *loop, naru__stream *stream, const naru_buf *from)
+static void name_send(naru__uring *ring, struct io_uring_sqe *sqe, naru__stream *stream, size_t bytes)
 {
-    naru__uring *ring = loop->ring;
-    naru_span bytes = naru_buf_span(from);
-    struct io_uring_sqe *sqe = naru__uring_has_room(ring) ? next_submission(loop) : NULL;
+    sqe->fd = stream->fd;
+    sqe->msg_flags = MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL;
+    sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
+    sqe->user_data = (uint64_t)ring->sends_count << 4 | NARU__URING_SEND;
+    ring->sends[ring->sends_count++] = (naru__uring_send){stream, bytes};
+}
+
+/* false: not at the moment. */
+static bool queue_send(naru_loop *loop, naru__stream *stream, naru_span bytes)
+{
+    struct io_uring_sqe *sqe = naru__uring_has_room(loop->ring) ? next_submission(loop) : NULL;
     if (!sqe) {
         return false;
     }
     size_t size = bytes.size < SEND_BYTES_MAX ? bytes.size : (size_t)SEND_BYTES_MAX;
     sqe->opcode = IORING_OP_SEND;
-    sqe->fd = stream->fd;
     sqe->addr = (uint64_t)(uintptr_t)bytes.data;
     sqe->len = (uint32_t)size;
-    sqe->msg_flags = MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL;
-    sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
-    sqe->user_data = (uint64_t)ring->sends_count << 4 | NARU__URING_SEND;
-    ring->sends[ring->sends_count++] = (naru__uring_send){stream, size};
+    name_send(loop->ring, sqe, stream, size);
     return true;
+}
+
+/* The same of several pieces, which stay named until the submission. */
+static bool queue_gathered(naru_loop *loop, naru__stream *stream)
+{
+    naru__uring *ring = loop->ring;
+    naru__uring_gather *gather = naru__uring_gathers(ring);
+    struct io_uring_sqe *sqe = gather && naru__uring_has_room(ring) ? next_submission(loop) : NULL;
+    if (!sqe) {
+        return false;
+    }
+    gather += ring->sends_count;
+    size_t bytes;
+    size_t count = naru__stream_out_gather(stream, gather->parts, NARU__URING_GATHER_MAX, &bytes);
+    gather->message = (struct msghdr){.msg_iov = gather->parts, .msg_iovlen = count};
+    sqe->opcode = IORING_OP_SENDMSG;
+    sqe->addr = (uint64_t)(uintptr_t)&gather->message;
+    sqe->len = 1;
+    name_send(ring, sqe, stream, bytes);
+    return true;
+}
+
+static bool queue_plain(naru_loop *loop, naru__stream *stream)
+{
+    naru_span front = naru__stream_out_front(stream);
+    bool one = front.size == naru__stream_queued(stream);
+    return one ? queue_send(loop, stream, front) : queue_gathered(loop, stream);
 }
 
 void naru__uring_stream_sent(naru__stream *stream, size_t size)
@@ -302,11 +332,8 @@ void naru__uring_stream_sent(naru__stream *stream, size_t size)
         naru__stream_tls_sent(stream, size);
         return;
     }
-    stream->sent += size;
-    if (size == naru__buf_size(&stream->out)) {
-        naru__cache_reclaim(&stream->loop->cache, &stream->out); /* an idle connection owns no buffer */
-    } else {
-        naru_buf_take(&stream->out, size);
+    naru__stream_out_took(stream, size);
+    if (naru__stream_queued(stream) > 0) {
         naru__stream_flush_later(stream);
     }
 }
@@ -341,8 +368,7 @@ void naru__uring_stream_sent_less(naru__stream *stream, int result)
         if (result > 0 && stream->tls) {
             naru_buf_take(&stream->tls->out, (size_t)result);
         } else if (result > 0) {
-            stream->sent += (size_t)result;
-            naru_buf_take(&stream->out, (size_t)result);
+            naru__stream_out_took(stream, (size_t)result);
         }
         arrange_epoll(stream, !naru__stream_has(stream, NARU__PAUSED | NARU__READ_ENDED));
         return;
@@ -359,13 +385,13 @@ static void flush(naru_loop *loop, naru__stream *stream)
         return;
     }
     if (naru__stream_has(stream, NARU__DEAD | NARU__SHUT)) {
-        naru_buf_deinit(&stream->out);
+        naru__stream_out_drop(stream);
     } else if (stream->tls) {
         const naru_buf *records = naru__stream_tls_records(stream);
-        if (records && naru__buf_size(records) > 0 && !queue_send(loop, stream, records)) {
+        if (records && naru__buf_size(records) > 0 && !queue_send(loop, stream, naru_buf_span(records))) {
             naru__stream_tls_flush(stream);
         }
-    } else if (naru__buf_size(&stream->out) > 0 && !queue_send(loop, stream, &stream->out)) {
+    } else if (naru__stream_queued(stream) > 0 && !queue_plain(loop, stream)) {
         naru__stream_flush_plain(stream);
     }
 }

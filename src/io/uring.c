@@ -96,7 +96,8 @@ static bool map(naru__uring *ring, const struct io_uring_params *params)
 
 static bool knows_operations(const naru__uring *ring)
 {
-    static const uint8_t needed[] = {IORING_OP_RECV, IORING_OP_SEND, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL};
+    static const uint8_t needed[] = {IORING_OP_RECV, IORING_OP_SEND, IORING_OP_SENDMSG, IORING_OP_POLL_ADD,
+                                     IORING_OP_ASYNC_CANCEL};
     union {
         struct io_uring_probe head;
         uint8_t bytes[sizeof(struct io_uring_probe) + 64 * sizeof(struct io_uring_probe_op)];
@@ -192,6 +193,14 @@ void naru__uring_give_back(naru__uring *ring, const struct io_uring_cqe *cqe)
     publish_buffers(ring);
 }
 
+naru__uring_gather *naru__uring_gathers(naru__uring *ring)
+{
+    if (!ring->gathers) {
+        ring->gathers = naru__alloc(ring->allocator, NARU__URING_SQ_MAX * sizeof *ring->gathers);
+    }
+    return ring->gathers;
+}
+
 /* ---- beginning and end --------------------------------------------------------------------------------- */
 
 static bool set_up(naru__uring *ring, size_t receive_bytes, char why[NARU__URING_WHY_BYTES])
@@ -260,6 +269,7 @@ void naru__uring_close(naru__uring *ring)
     unmap(ring->sqes, ring->sqes_bytes);
     unmap(ring->buffers, list_bytes());
     naru__free(ring->allocator, ring->bytes, (size_t)ring->buffers_count * ring->buffer_bytes);
+    naru__free(ring->allocator, ring->gathers, NARU__URING_SQ_MAX * sizeof *ring->gathers);
     naru__free(ring->allocator, ring, sizeof *ring);
 }
 

@@ -11,11 +11,14 @@
 
 #include <linux/io_uring.h>
 #include <naru/base.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 enum {
     NARU__URING_SQ_MAX = 256,
     NARU__URING_CQ_MAX = 4096,
     NARU__URING_BUFFERS_MAX = 256,
+    NARU__URING_GATHER_MAX = 8, /* pieces of one send; more wait a turn */
     NARU__URING_WHY_BYTES = 128
 };
 
@@ -34,6 +37,12 @@ typedef struct naru__uring_send {
     naru__stream *stream; /* NULL: seen to */
     size_t size;
 } naru__uring_send;
+
+/* What a send of several pieces is described by until it is submitted. */
+typedef struct naru__uring_gather {
+    struct msghdr message;
+    struct iovec parts[NARU__URING_GATHER_MAX];
+} naru__uring_gather;
 
 typedef struct naru__uring {
     int fd;
@@ -72,6 +81,7 @@ typedef struct naru__uring {
     size_t sqes_bytes;
     const naru_allocator *allocator;
     uint32_t used[NARU__URING_BUFFERS_MAX]; /* bytes of each buffer's front */
+    naru__uring_gather *gathers;            /* one for each of the sends; NULL: none was needed yet */
     naru__uring_send sends[NARU__URING_SQ_MAX];
     naru__stream *rest[2 * NARU__URING_SQ_MAX]; /* those with more to do once sends have been seen to */
 } naru__uring;
@@ -116,6 +126,9 @@ static inline struct io_uring_sqe *naru__uring_next(naru__uring *ring)
     *sqe = (struct io_uring_sqe){0};
     return sqe;
 }
+
+/* Of the sends, made on first need. NULL: no memory. */
+naru__uring_gather *naru__uring_gathers(naru__uring *ring);
 
 /* The bytes of a receive's completion, and true if the buffer is to go back afterwards. */
 bool naru__uring_received(naru__uring *ring, const struct io_uring_cqe *cqe, uint8_t **bytes_out);

@@ -12,14 +12,6 @@ static naru_entropy *masks(const naru_ws *ws, const naru_ws_turn *turn)
     return ws->role == NARU_WS_CLIENT ? turn->entropy : NULL;
 }
 
-static bool wants_compression(const naru_ws *ws, size_t bytes, unsigned flags)
-{
-    if (ws->own_bits == 0 || (flags & NARU_WS_PLAIN) != 0) {
-        return false;
-    }
-    return (flags & NARU_WS_COMPRESS) != 0 || bytes >= ws->options->deflate.threshold_bytes;
-}
-
 static void drop_deflater(naru_ws *ws)
 {
     if (ws->cold) {
@@ -34,7 +26,11 @@ static naru__ws_deflater *deflater_of(naru_ws *ws)
     if (cold && !cold->deflater) {
         const naru_ws_deflate_options *options = &ws->options->deflate;
         cold->deflater = naru__ws_deflater_new(ws->allocator, ws->own_bits, options->level, options->memory_level);
+    } else if (cold && (ws->flags & NARU__WS_OWN_STALE) != 0) {
+        /* 7692 7.1.1: a distance counts from here through all that the peer inflated, frozen messages included. */
+        naru__ws_deflater_reset(cold->deflater);
     }
+    ws->flags &= (uint8_t)~NARU__WS_OWN_STALE;
     return cold ? cold->deflater : NULL;
 }
 
@@ -126,7 +122,7 @@ naru_status naru_ws_send(naru_ws *ws, naru_ws_kind kind, naru_span data, unsigne
         return NARU_ERR_UTF8;
     }
     uint8_t first = (uint8_t)(NARU__WS_FIN | kind);
-    if (wants_compression(ws, data.size, flags)) {
+    if (naru__ws_wants_compression(ws, data.size, flags)) {
         return send_whole_compressed(ws, first, data, turn);
     }
     return naru__ws_frame_append(turn->out, first, data, masks(ws, turn));
@@ -175,7 +171,7 @@ naru_status naru_ws_send_part(naru_ws *ws, naru_ws_kind kind, naru_span data, bo
     if (check && check_part_text(ws, data, last, &utf8) != NARU_OK) {
         return NARU_ERR_UTF8;
     }
-    bool compressed = wants_compression(ws, data.size, flags);
+    bool compressed = naru__ws_wants_compression(ws, data.size, flags);
     uint8_t message = ws->sending != 0 ? ws->sending : (uint8_t)(kind | (compressed ? NARU__WS_COMPRESSED : 0));
     naru_status status = append_part(ws, message, data, last, turn);
     if (status == NARU_OK) {

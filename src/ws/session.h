@@ -48,7 +48,8 @@ enum {
     NARU__WS_RTT = 8,         /* the newest ping has no answer yet */
     NARU__WS_CONTROLLED = 16, /* control_ms holds the start of a window */
     NARU__WS_OWN_FRESH = 32,  /* deflate: each message we send stands alone */
-    NARU__WS_PEER_FRESH = 64  /* deflate: each message the peer sends stands alone */
+    NARU__WS_PEER_FRESH = 64, /* deflate: each message the peer sends stands alone */
+    NARU__WS_OWN_STALE = 128  /* deflate: the peer's window holds what our compressor has not seen: it starts afresh */
 };
 
 /* An idle session is this and nothing more; compressors, buffers and the rest come and go with `cold`. */
@@ -106,6 +107,15 @@ naru_input naru__ws_room(naru_ws *ws);
 static inline bool naru__ws_at_rest(const naru_ws *ws)
 {
     return (ws->flags & NARU__WS_SLOW) == 0 && !ws->cold;
+}
+
+/* Is a message of that size to be compressed, by what was agreed on, the options and the flags of naru_ws_send? */
+static inline bool naru__ws_wants_compression(const naru_ws *ws, size_t payload_bytes, unsigned flags)
+{
+    if (ws->own_bits == 0 || (flags & NARU_WS_PLAIN) != 0) {
+        return false;
+    }
+    return (flags & NARU_WS_COMPRESS) != 0 || payload_bytes >= ws->options->deflate.threshold_bytes;
 }
 
 /* ---- for ws/ only -------------------------------------------------------------------------------------- */
