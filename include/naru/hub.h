@@ -187,6 +187,31 @@ typedef struct naru_channel_rules {
     uint32_t presence_bytes_max; /* of one's application data; 0: 4,096 */
 } naru_channel_rules;
 
+/* What was asked for, and how a subscription began.
+ * shapes    position: of what was published; of a subscription, behind which the new begins; the history's head.
+ *           recovered: all that was missed since the place that was named is delivered next; false: nothing of it.
+ *           items: of a history, of a presence list (JOINs), or what was missed.
+ * lifetime  items until done returns; references may be taken. */
+typedef struct naru_channel_answer {
+    naru_status status;
+    naru_position position;
+    bool recovered;
+    naru_publication *const *items;
+    size_t items_count;
+    uint64_t subscribers, clients, users;
+} naru_channel_answer;
+typedef void naru_channel_answer_fn(void *user, const naru_channel_answer *answer);
+
+/* How to subscribe; all zero: hear what is new. */
+typedef struct naru_subscription {
+    bool resume;                   /* hear what was missed behind `since` first, if all of it is still there */
+    bool wants_presence;           /* hear who joins and leaves */
+    naru_position since;           /* of the last one that was heard */
+    const naru_presence *presence; /* be present while it lasts, the same to all; copied; NULL: not */
+    naru_channel_answer_fn *done;  /* NULL: nobody wants to know */
+    void *user;
+} naru_subscription;
+
 /* Which part of a history.
  * shapes    from: the offset before the first one that is wanted, going up; going backward the one after it, and 0 means
  *           from the newest. limit 0: none, only where the head is. epoch 0: whichever; another one than the channel's

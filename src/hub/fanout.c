@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hub.h"
+#include "publication.h"
 
 enum { AUDIENCE_MAX = 256, BATCH_MAX = 1024 };
 
@@ -209,6 +210,9 @@ static bool served_already(const naru__job *job, naru_subscriber *subscriber)
 
 static bool wants(const naru__job *job, const naru__member *member)
 {
+    if (naru__publication_of(job->publication)->except == member->subscriber->id) {
+        return false;
+    }
     return job->publication->kind == NARU_PUBLICATION_MESSAGE || member->wants_presence;
 }
 

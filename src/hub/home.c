@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-static naru__home *find(const naru__shard *shard, naru_span name)
+naru__home *naru__home_find(const naru__shard *shard, naru_span name)
 {
     uint64_t hash = naru__sip(&shard->hub->key, name);
     for (naru__entry *entry = naru__table_chain(&shard->homes, hash); entry; entry = entry->next) {
@@ -36,14 +36,14 @@ static void apply_rules(const naru__shard *shard, naru__home *home, naru_span na
 {
     home->rules = shard->options.rules;
     if (shard->options.rules_of) {
-        shard->options.rules_of(shard->options.hub.user, name, &home->rules);
+        shard->options.rules_of(shard->options.user, name, &home->rules);
     }
     naru__rules_fill(&home->rules);
 }
 
 static naru__home *get(naru__shard *shard, naru_span name)
 {
-    naru__home *home = find(shard, name);
+    naru__home *home = naru__home_find(shard, name);
     if (home) {
         return home;
     }

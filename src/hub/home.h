@@ -38,7 +38,7 @@ typedef struct naru__home {
 typedef struct naru__ticket {
     naru__entry entry; /* first */
     uint64_t id;
-    naru__answer_fn *done; /* of one's own questions */
+    naru_channel_answer_fn *done; /* of one's own questions */
     void *user;
     naru__member *member;
     naru__home *home;     /* of those to a driver */
@@ -64,6 +64,7 @@ naru__ticket *naru__ticket_new(naru__shard *shard); /* NULL: no memory */
 naru__ticket *naru__ticket_find(const naru__shard *shard, uint64_t id);
 void naru__ticket_free(naru__shard *shard, naru__ticket *ticket);
 
+naru__home *naru__home_find(const naru__shard *shard, naru_span name); /* NULL: nobody is there */
 /* The home's half of receiving. */
 void naru__home_receive(naru__shard *shard, naru__letter *letter);
 NARU_MUST_USE naru_status naru__home_open(naru__shard *shard); /* its drivers */

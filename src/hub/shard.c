@@ -95,7 +95,7 @@ static void close_ticket(naru__entry *entry, void *user)
     naru__ticket_free(shard, (naru__ticket *)(void *)entry);
     naru__letter_free(taken.letter);
     if (taken.done) {
-        taken.done(taken.user, &(naru__answer){.status = NARU_ERR_CLOSED});
+        taken.done(taken.user, &(naru_channel_answer){.status = NARU_ERR_CLOSED});
     }
 }
 
@@ -163,7 +163,8 @@ static bool name_fits(const naru__shard *shard, naru_span name)
     return name.size > 0 && name.size <= shard->options.hub.channel_bytes_max;
 }
 
-static naru_status ask(naru__shard *shard, naru__letter *letter, naru_span channel, naru__answer_fn *done, void *user)
+static naru_status ask(naru__shard *shard, naru__letter *letter, naru_span channel, naru_channel_answer_fn *done,
+                       void *user)
 {
     naru__ticket *ticket = NULL;
     if (done && shard->tickets.count >= shard->options.asked_max) {
@@ -183,7 +184,7 @@ static naru_status ask(naru__shard *shard, naru__letter *letter, naru_span chann
 }
 
 static naru_status ask_about(naru__shard *shard, naru__letter_kind kind, naru_span channel,
-                             const naru_history_range *range, naru__answer_fn *done, void *user)
+                             const naru_history_range *range, naru_channel_answer_fn *done, void *user)
 {
     if (!name_fits(shard, channel)) {
         return NARU_ERR_TOO_BIG;
@@ -201,25 +202,38 @@ static naru_status ask_about(naru__shard *shard, naru__letter_kind kind, naru_sp
 }
 
 naru_status naru__shard_history(naru__shard *shard, naru_span channel, const naru_history_range *range,
-                                naru__answer_fn *done, void *user)
+                                naru_channel_answer_fn *done, void *user)
 {
     naru_history_range asked = *range;
     asked.begin = false;
     return ask_about(shard, NARU__LETTER_HISTORY, channel, &asked, done, user);
 }
 
-naru_status naru__shard_presence(naru__shard *shard, naru_span channel, uint32_t limit, naru__answer_fn *done,
+naru_status naru__shard_presence(naru__shard *shard, naru_span channel, uint32_t limit, naru_channel_answer_fn *done,
                                  void *user)
 {
     return ask_about(shard, NARU__LETTER_PRESENCE, channel, &(naru_history_range){.limit = limit}, done, user);
 }
 
-naru_status naru__shard_counts(naru__shard *shard, naru_span channel, naru__answer_fn *done, void *user)
+naru_status naru__shard_counts(naru__shard *shard, naru_span channel, naru_channel_answer_fn *done, void *user)
 {
     return ask_about(shard, NARU__LETTER_COUNTS, channel, &(naru_history_range){0}, done, user);
 }
 
 /* ---- publishing ------------------------------------------------------------------------------------------------- */
+
+bool naru__shard_unheard(const naru__shard *shard, naru_span channel)
+{
+    naru_channel_rules rules = shard->options.rules;
+    if (shard->options.broker.calls || naru__shard_home(shard, channel) != shard->options.index ||
+        naru__home_find(shard, channel) || naru_hub_channel_count(shard->hub, channel) > 0) {
+        return false;
+    }
+    if (shard->options.rules_of) {
+        shard->options.rules_of(shard->options.user, channel, &rules);
+    }
+    return rules.history_max == 0;
+}
 
 static bool add_spares(const naru__shard *shard, naru__letter *letter)
 {
@@ -236,7 +250,7 @@ static bool add_spares(const naru__shard *shard, naru__letter *letter)
 }
 
 static naru_status publish(naru__shard *shard, naru__letter *letter, const naru_audience *audience,
-                           naru__answer_fn *done, void *user)
+                           naru_channel_answer_fn *done, void *user)
 {
     naru_span channel = letter->publication->channel;
     if (audience) {
@@ -252,7 +266,7 @@ static naru_status publish(naru__shard *shard, naru__letter *letter, const naru_
 }
 
 naru_status naru__shard_publish_take(naru__shard *shard, const naru_audience *audience, naru_publication *publication,
-                                     naru__answer_fn *done, void *user)
+                                     naru_channel_answer_fn *done, void *user)
 {
     naru__letter *letter = naru__letter_new(NARU__LETTER_PUBLISH, (naru_span){NULL, 0});
     if (!letter) {
@@ -301,7 +315,7 @@ static bool presence_fits(const naru_presence *presence)
 }
 
 /* Everything that may fail, before anything is changed. */
-static naru_status prepare(naru_span channel, const naru__subscription *how, naru__letter *letters[2])
+static naru_status prepare(naru_span channel, const naru_subscription *how, naru__letter *letters[2])
 {
     letters[0] = naru__letter_new(NARU__LETTER_LISTEN, channel);
     letters[1] = naru__letter_new(NARU__LETTER_UNLISTEN, channel);
@@ -322,7 +336,7 @@ static naru_status prepare(naru_span channel, const naru__subscription *how, nar
 }
 
 static naru_status join(naru__shard *shard, naru_subscriber *subscriber, naru_span channel,
-                        const naru__subscription *how, naru__letter *letters[2])
+                        const naru_subscription *how, naru__letter *letters[2])
 {
     naru__member *member;
     naru_status status = prepare(channel, how, letters);
@@ -349,7 +363,7 @@ static naru_status join(naru__shard *shard, naru_subscriber *subscriber, naru_sp
 }
 
 naru_status naru__shard_subscribe(naru__shard *shard, naru_subscriber *subscriber, naru_span channel,
-                                  const naru__subscription *how)
+                                  const naru_subscription *how)
 {
     if (!name_fits(shard, channel)) {
         return NARU_ERR_TOO_BIG;
@@ -372,19 +386,19 @@ naru_status naru__shard_subscribe(naru__shard *shard, naru_subscriber *subscribe
 
 /* ---- receiving -------------------------------------------------------------------------------------------------- */
 
-static naru__answer answer_of(const naru__letter *letter)
+static naru_channel_answer answer_of(const naru__letter *letter)
 {
-    return (naru__answer){.status = letter->status,
-                          .position = letter->position,
-                          .recovered = letter->recovered,
-                          .items = letter->items,
-                          .items_count = letter->items_count,
-                          .subscribers = letter->subscribers,
-                          .clients = letter->clients,
-                          .users = letter->users};
+    return (naru_channel_answer){.status = letter->status,
+                                 .position = letter->position,
+                                 .recovered = letter->recovered,
+                                 .items = letter->items,
+                                 .items_count = letter->items_count,
+                                 .subscribers = letter->subscribers,
+                                 .clients = letter->clients,
+                                 .users = letter->users};
 }
 
-static void tell(const naru__ticket *ticket, const naru__answer *answer)
+static void tell(const naru__ticket *ticket, const naru_channel_answer *answer)
 {
     if (ticket->done) {
         ticket->done(ticket->user, answer);
@@ -401,7 +415,7 @@ static void gone_meanwhile(naru__shard *shard, naru__ticket *ticket, const naru_
     } else {
         naru__letter_free(taken.letter);
     }
-    tell(&taken, &(naru__answer){.status = taken.letter ? NARU_ERR_STATE : letter->status});
+    tell(&taken, &(naru_channel_answer){.status = taken.letter ? NARU_ERR_STATE : letter->status});
 }
 
 static void refused(naru__shard *shard, naru__ticket *ticket, const naru__letter *letter)
@@ -411,7 +425,7 @@ static void refused(naru__shard *shard, naru__ticket *ticket, const naru__letter
     naru__letter_free(taken.member->goodbye);
     taken.member->goodbye = NULL;
     naru__member_leave(taken.member);
-    tell(&taken, &(naru__answer){.status = letter->status});
+    tell(&taken, &(naru_channel_answer){.status = letter->status});
 }
 
 /* What was missed goes to it alone, now; any of it may end the subscription. */
@@ -419,7 +433,7 @@ static void subscribed(naru__shard *shard, naru__ticket *ticket, const naru__let
 {
     naru_subscriber *subscriber = ticket->member->subscriber;
     uint64_t id = ticket->id;
-    naru__answer answer = answer_of(letter);
+    naru_channel_answer answer = answer_of(letter);
     naru__member_begin(ticket->member);
     ticket->letter = NULL;
     ticket->is_in = true;
@@ -446,7 +460,7 @@ static void receive_answer(naru__shard *shard, naru__letter *letter)
         }
     } else if (ticket) {
         naru__ticket taken = *ticket;
-        naru__answer answer = answer_of(letter);
+        naru_channel_answer answer = answer_of(letter);
         naru__ticket_free(shard, ticket);
         tell(&taken, &answer);
     }

@@ -18,18 +18,6 @@
 
 typedef struct naru__shard naru__shard;
 
-/* What was asked for. lifetime: items and presence until done returns; references may be taken.
- * shapes    position: of what was published; of who subscribed, behind which the new begins; the history's head. */
-typedef struct naru__answer {
-    naru_status status;
-    naru_position position;
-    bool recovered;
-    naru_publication *const *items; /* of history; of presence: JOINs */
-    size_t items_count;
-    uint64_t subscribers, clients, users;
-} naru__answer;
-typedef void naru__answer_fn(void *user, const naru__answer *answer);
-
 typedef struct naru__shard_options {
     naru_hub_options hub; /* its key must be the same in all shards, its allocator is this shard's own */
     uint32_t index, count;
@@ -45,15 +33,6 @@ typedef struct naru__shard_options {
     void *user;
 } naru__shard_options;
 
-typedef struct naru__subscription {
-    bool resume;         /* catch up from `since` */
-    bool wants_presence; /* hear who joins and leaves */
-    naru_position since;
-    const naru_presence *presence; /* be present; NULL: not */
-    naru__answer_fn *done;         /* NULL: nobody wants to know */
-    void *user;
-} naru__subscription;
-
 NARU_MUST_USE naru_status naru__shard_new(const naru__shard_options *options, naru__shard **shard_out);
 /* Waiting answers are given as NARU_ERR_CLOSED. */
 void naru__shard_free(naru__shard *shard);
@@ -65,16 +44,20 @@ uint32_t naru__shard_home(const naru__shard *shard, naru_span channel);
  * errors    as naru_hub_subscribe; NARU_ERR_STATE: it subscribes already. NARU_ERR_ARGUMENT: presence breaks its rules.
  *           NARU_ERR_TOO_MANY also: asked_max. */
 NARU_MUST_USE naru_status naru__shard_subscribe(naru__shard *shard, naru_subscriber *subscriber, naru_span channel,
-                                                const naru__subscription *how);
+                                                const naru_subscription *how);
+/* Is nobody there who would hear it or want it later, as far as this shard can tell? Then it need not be made. */
+bool naru__shard_unheard(const naru__shard *shard, naru_span channel);
 /* Takes one reference, also when it fails; nobody else may have seen the publication. audience NULL: its channel's
  * subscribers, numbered and kept. An audience is not: it is only put in order, by the home of its first channel. */
 NARU_MUST_USE naru_status naru__shard_publish_take(naru__shard *shard, const naru_audience *audience,
-                                                   naru_publication *publication, naru__answer_fn *done, void *user);
+                                                   naru_publication *publication, naru_channel_answer_fn *done,
+                                                   void *user);
 NARU_MUST_USE naru_status naru__shard_history(naru__shard *shard, naru_span channel, const naru_history_range *range,
-                                              naru__answer_fn *done, void *user);
+                                              naru_channel_answer_fn *done, void *user);
 NARU_MUST_USE naru_status naru__shard_presence(naru__shard *shard, naru_span channel, uint32_t limit,
-                                               naru__answer_fn *done, void *user);
-NARU_MUST_USE naru_status naru__shard_counts(naru__shard *shard, naru_span channel, naru__answer_fn *done, void *user);
+                                               naru_channel_answer_fn *done, void *user);
+NARU_MUST_USE naru_status naru__shard_counts(naru__shard *shard, naru_span channel, naru_channel_answer_fn *done,
+                                             void *user);
 
 /* A letter has come; it is the shard's now. */
 void naru__shard_receive(naru__shard *shard, naru__letter *letter);

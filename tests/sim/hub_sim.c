@@ -150,7 +150,7 @@ static void deliver(naru_subscriber *subscriber, naru_publication *publication, 
     }
 }
 
-static void check_verdict(sim *s, const dealing *d, const naru__answer *answer)
+static void check_verdict(sim *s, const dealing *d, const naru_channel_answer *answer)
 {
     if (!d->resume) {
         if (answer->recovered) {
@@ -168,7 +168,7 @@ static void check_verdict(sim *s, const dealing *d, const naru__answer *answer)
     s->not_recovered += !answer->recovered;
 }
 
-static void on_subscribed(void *user, const naru__answer *answer)
+static void on_subscribed(void *user, const naru_channel_answer *answer)
 {
     asked *a = user;
     dealing *d = a->d;
@@ -211,12 +211,12 @@ static void subscribe(sim *s, dealing *d)
     d->since = d->state.at;
     d->present = below(s, 2) == 0;
     d->state.began = false;
-    naru__subscription how = {.resume = d->resume,
-                              .since = d->since,
-                              .wants_presence = below(s, 3) == 0,
-                              .presence = d->present ? &presence : NULL,
-                              .done = on_subscribed,
-                              .user = a};
+    naru_subscription how = {.resume = d->resume,
+                             .since = d->since,
+                             .wants_presence = below(s, 3) == 0,
+                             .presence = d->present ? &presence : NULL,
+                             .done = on_subscribed,
+                             .user = a};
     if (naru__shard_subscribe(s->shards[c->shard], c->subscriber, name_of(d->channel), &how) != NARU_OK) {
         fault(s, "cannot subscribe");
         free(a);
@@ -260,7 +260,7 @@ static void publish(sim *s)
     }
 }
 
-static void on_history(void *user, const naru__answer *answer)
+static void on_history(void *user, const naru_channel_answer *answer)
 {
     sim *s = user;
     for (size_t i = 1; i < answer->items_count; i++) {
@@ -349,7 +349,7 @@ typedef struct final {
     bool answered;
 } final;
 
-static void on_counts(void *user, const naru__answer *answer)
+static void on_counts(void *user, const naru_channel_answer *answer)
 {
     final *f = user;
     uint64_t subscribers = 0, present = 0;
