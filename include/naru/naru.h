@@ -8,6 +8,7 @@
 #include <naru/http.h>
 #include <naru/hub.h>
 #include <naru/loop.h>
+#include <naru/pubsub.h>
 #include <naru/server.h>
 #include <naru/tls.h>
 #include <naru/version.h>

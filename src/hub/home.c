@@ -266,7 +266,7 @@ static void broadcast(naru__shard *shard, naru__letter *letter)
         letter->spares = copy->next;
         copy->kind = NARU__LETTER_BROADCAST;
         copy->publication = naru_publication_ref(letter->publication);
-        copy->address = naru__address_ref(letter->address);
+        copy->envelope = naru__envelope_ref(letter->envelope);
         post(shard, copy, copy->to);
     }
     answer(shard, letter, NARU_OK);
@@ -274,7 +274,7 @@ static void broadcast(naru__shard *shard, naru__letter *letter)
 
 static void publish(naru__shard *shard, naru__letter *letter)
 {
-    if (letter->address) {
+    if (letter->envelope) {
         letter->publication->time_ms = shard->now_ms;
         broadcast(shard, letter);
         return;

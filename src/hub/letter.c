@@ -38,7 +38,7 @@ void naru__letter_free(naru__letter *letter)
     }
     naru__free(allocator, letter->items, letter->items_room * sizeof *letter->items);
     naru_publication_unref(letter->publication);
-    naru__address_unref(letter->address);
+    naru__envelope_unref(letter->envelope);
     while (letter->spares) {
         naru__letter *spare = letter->spares;
         letter->spares = spare->next;
@@ -94,39 +94,39 @@ static const naru_span *put_names(uint8_t **at, uint8_t **text, const naru_span 
     return copies;
 }
 
-naru__address *naru__address_new(const naru_audience *audience)
+naru__envelope *naru__envelope_new(const naru_audience *audience)
 {
     const naru_audience *from = audience;
     size_t ids = from->except_subscribers_count * sizeof(uint64_t);
-    size_t bytes = sizeof(naru__address) + ids + names_bytes(from->channels, from->channels_count) +
+    size_t bytes = sizeof(naru__envelope) + ids + names_bytes(from->channels, from->channels_count) +
                    names_bytes(from->except_channels, from->except_channels_count);
-    naru__address *address = naru__alloc(naru_allocator_default(), bytes);
-    if (!address) {
+    naru__envelope *envelope = naru__alloc(naru_allocator_default(), bytes);
+    if (!envelope) {
         return NULL;
     }
-    *address = (naru__address){.audience = *audience, .bytes = bytes};
-    atomic_init(&address->references, 1);
-    uint8_t *at = (uint8_t *)(address + 1);
+    *envelope = (naru__envelope){.audience = *audience, .bytes = bytes};
+    atomic_init(&envelope->references, 1);
+    uint8_t *at = (uint8_t *)(envelope + 1);
     if (ids > 0) {
         memcpy(at, from->except_subscribers, ids);
-        address->audience.except_subscribers = (const uint64_t *)(void *)at;
+        envelope->audience.except_subscribers = (const uint64_t *)(void *)at;
         at += ids;
     }
     uint8_t *text = at + (from->channels_count + from->except_channels_count) * sizeof(naru_span);
-    address->audience.channels = put_names(&at, &text, from->channels, from->channels_count);
-    address->audience.except_channels = put_names(&at, &text, from->except_channels, from->except_channels_count);
-    return address;
+    envelope->audience.channels = put_names(&at, &text, from->channels, from->channels_count);
+    envelope->audience.except_channels = put_names(&at, &text, from->except_channels, from->except_channels_count);
+    return envelope;
 }
 
-naru__address *naru__address_ref(naru__address *address)
+naru__envelope *naru__envelope_ref(naru__envelope *envelope)
 {
-    atomic_fetch_add_explicit(&address->references, 1, memory_order_relaxed);
-    return address;
+    atomic_fetch_add_explicit(&envelope->references, 1, memory_order_relaxed);
+    return envelope;
 }
 
-void naru__address_unref(naru__address *address)
+void naru__envelope_unref(naru__envelope *envelope)
 {
-    if (address && atomic_fetch_sub_explicit(&address->references, 1, memory_order_acq_rel) == 1) {
-        naru__free(naru_allocator_default(), address, address->bytes);
+    if (envelope && atomic_fetch_sub_explicit(&envelope->references, 1, memory_order_acq_rel) == 1) {
+        naru__free(naru_allocator_default(), envelope, envelope->bytes);
     }
 }

@@ -20,11 +20,11 @@ typedef enum naru__letter_kind {
 } naru__letter_kind;
 
 /* An audience that owns its names. */
-typedef struct naru__address {
+typedef struct naru__envelope {
     naru_audience audience; /* first */
     size_t bytes;
     _Atomic(size_t) references;
-} naru__address;
+} naru__envelope;
 
 typedef struct naru__letter {
     struct naru__letter *next; /* of a link's, or of the spares */
@@ -33,7 +33,7 @@ typedef struct naru__letter {
     size_t bytes;
     uint64_t ticket;               /* 0: no answer is wanted */
     naru_publication *publication; /* a reference */
-    naru__address *address;        /* a reference */
+    naru__envelope *envelope;      /* a reference */
     struct naru__letter *spares;   /* of PUBLISH: one for each other shard, so that distributing needs no memory */
     naru_history_range range;      /* of HISTORY; limit of PRESENCE */
     naru_position position;        /* of LISTEN: since; of ANSWER: the publication's, the head */
@@ -59,8 +59,8 @@ static inline naru_span naru__letter_channel(const naru__letter *letter)
 naru__job *naru__letter_job(naru__letter *letter);
 void naru__letter_release_job(naru__job *job);
 
-naru__address *naru__address_new(const naru_audience *audience); /* NULL: no memory */
-naru__address *naru__address_ref(naru__address *address);
-void naru__address_unref(naru__address *address);
+naru__envelope *naru__envelope_new(const naru_audience *audience); /* NULL: no memory */
+naru__envelope *naru__envelope_ref(naru__envelope *envelope);
+void naru__envelope_unref(naru__envelope *envelope);
 
 #endif

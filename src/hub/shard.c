@@ -255,11 +255,11 @@ static naru_status publish(naru__shard *shard, naru__letter *letter, const naru_
     naru_span channel = letter->publication->channel;
     if (audience) {
         channel = audience->channels_count > 0 ? audience->channels[0] : (naru_span){NULL, 0};
-        letter->address = naru__address_new(audience);
+        letter->envelope = naru__envelope_new(audience);
     } else if (!name_fits(shard, channel)) {
         return NARU_ERR_TOO_BIG;
     }
-    if ((audience && !letter->address) || !add_spares(shard, letter)) {
+    if ((audience && !letter->envelope) || !add_spares(shard, letter)) {
         return NARU_ERR_MEMORY;
     }
     return ask(shard, letter, channel, done, user);
@@ -467,6 +467,14 @@ static void receive_answer(naru__shard *shard, naru__letter *letter)
     naru__letter_free(letter);
 }
 
+/* It has no place in any channel, so what cannot be queued is not missed by anybody who resumes. */
+static void broadcast(naru__shard *shard, naru__letter *letter)
+{
+    naru_status status = naru_hub_publish(shard->hub, &letter->envelope->audience, letter->publication);
+    (void)status;
+    naru__letter_free(letter);
+}
+
 void naru__shard_receive(naru__shard *shard, naru__letter *letter)
 {
     if (shard->closing) {
@@ -481,8 +489,7 @@ void naru__shard_receive(naru__shard *shard, naru__letter *letter)
         naru__job_push(shard->hub, naru__letter_job(letter), letter->publication, naru__letter_release_job);
         break;
     case NARU__LETTER_BROADCAST:
-        (void)naru_hub_publish(shard->hub, &letter->address->audience, letter->publication);
-        naru__letter_free(letter);
+        broadcast(shard, letter);
         break;
     default:
         naru__home_receive(shard, letter);
