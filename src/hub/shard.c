@@ -81,6 +81,7 @@ naru_status naru__shard_new(const naru__shard_options *options, naru__shard **sh
         naru__shard_free(shard);
         return status;
     }
+    (void)naru__shard_advance(shard, options->now_ms);
     *shard_out = shard;
     return NARU_OK;
 }

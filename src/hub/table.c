@@ -122,6 +122,7 @@ naru_status naru__table_put(naru__table *table, naru__entry *entry)
 {
     if (table->buckets == 0) {
         if (!reach(table)) {
+            naru__table_deinit(table);
             return NARU_ERR_MEMORY;
         }
         table->buckets = BUCKETS_MIN;

@@ -37,6 +37,7 @@ static void receive_mail(void *user)
 {
     naru__pubsub_part *part = user;
     naru__letter *letter = take_mailbox(part);
+    (void)naru__shard_advance(part->shard, naru_loop_now_ms(part->loop));
     while (letter) {
         naru__letter *next = letter->next;
         naru__shard_receive(part->shard, letter);
