@@ -187,6 +187,8 @@ static uint32_t select(const ring_log *log, const naru_history_range *range, uin
     if (range->backward) {
         end = range->from > 0 && range->from <= log->head.offset ? range->from : log->head.offset + 1;
         begin = end > oldest + range->limit ? end - range->limit : oldest;
+    } else if (range->from >= log->head.offset) {
+        return 0;
     } else {
         begin = range->from >= oldest ? range->from + 1 : oldest;
         end = log->head.offset + 1;
