@@ -13,32 +13,38 @@ static naru_status encode(void *user, const naru_publication *heard, naru_prepar
     char line[1024];
     int size = snprintf(line, sizeof line, "%.*s %.*s", (int)heard->channel.size, (const char *)heard->channel.data,
                         (int)heard->data.size, (const char *)heard->data.data);
+    size = size < (int)sizeof line ? size : (int)sizeof line - 1;
     (void)user;
     return naru_prepared_new(NARU_WS_TEXT, (naru_span){(uint8_t *)line, (size_t)size}, 0, prepared_out);
 }
 
-static naru_status obey(naru_conn *conn, const char *word, naru_span name, naru_span text)
+/* The next word of a line, which is taken off its front. */
+static naru_span word_of(naru_span *line)
 {
-    if (strcmp(word, "sub") == 0) {
+    const uint8_t *blank = line->size > 0 ? memchr(line->data, ' ', line->size) : NULL;
+    naru_span word = {line->data, blank ? (size_t)(blank - line->data) : line->size};
+    size_t taken = word.size + (blank != NULL);
+    *line = (naru_span){line->data + taken, line->size - taken};
+    return word;
+}
+
+static naru_status obey(naru_conn *conn, naru_span line)
+{
+    naru_span word = word_of(&line), name = word_of(&line);
+    if (naru_span_equal(word, naru_span_of("sub"))) {
         return naru_pubsub_subscribe(pubsub, conn, name, NULL);
     }
-    if (strcmp(word, "unsub") == 0) {
+    if (naru_span_equal(word, naru_span_of("unsub"))) {
         return naru_pubsub_unsubscribe(pubsub, conn, name);
     }
-    return strcmp(word, "pub") == 0 ? naru_pubsub_publish(pubsub, naru_conn_loop(conn), name, NARU_WS_TEXT, text, NULL)
-                                    : NARU_ERR_ARGUMENT;
+    bool known = naru_span_equal(word, naru_span_of("pub"));
+    return known ? naru_pubsub_publish(pubsub, NULL, name, NARU_WS_TEXT, line, NULL) : NARU_ERR_ARGUMENT;
 }
 
 static void on_message(naru_conn *conn, naru_ws_kind kind, naru_span data, void *user)
 {
-    char line[512], word[8], name[64];
-    int at = 0;
+    naru_status status = obey(conn, data);
     (void)kind, (void)user;
-    snprintf(line, sizeof line, "%.*s", (int)data.size, (const char *)data.data);
-    naru_status status = NARU_ERR_ARGUMENT;
-    if (sscanf(line, "%7s %63s%n", word, name, &at) == 2) {
-        status = obey(conn, word, naru_span_of(name), naru_span_of(line + at + (line[at] == ' ')));
-    }
     if (status < 0) {
         naru_conn_send(conn, NARU_WS_TEXT, naru_span_of(naru_status_text(status)), 0);
     }

@@ -42,8 +42,8 @@ typedef struct naru_presence {
 /* What was published: frozen once it was handed to a hub, shared by reference, also between threads. Do not write the
  * fields.
  *
- * shapes    tag: the publisher's own, such as a naru_ws_kind. position: of a message on a channel that is numbered, else
- *           zero. time_ms: by the hub's clock. presence: of JOIN and LEAVE; alone: its user has no other connection on
+ * shapes    tag: the publisher's own, such as a naru_ws_kind. position: of a message on a numbered channel, else zero.
+ *           time_ms: by the hub's clock. presence: of JOIN and LEAVE; alone: its user has no other connection on
  *           the channel, so that the first JOIN and the last LEAVE of a user show. */
 typedef struct naru_publication {
     naru_span channel, data;
@@ -213,9 +213,9 @@ typedef struct naru_subscription {
 } naru_subscription;
 
 /* Which part of a history.
- * shapes    from: the offset before the first one that is wanted, going up; going backward the one after it, and 0 means
- *           from the newest. limit 0: none, only where the head is. epoch 0: whichever; another one than the channel's
- *           is answered NARU_ERR_STATE, since its offsets mean something else. */
+ * shapes    from: the offset before the first one that is wanted, going up; going backward the one after it, and 0
+ *           means from the newest. limit 0: none, only where the head is. epoch 0: whichever; another one than the
+ *           channel's is answered NARU_ERR_STATE, since its offsets mean something else. */
 typedef struct naru_history_range {
     uint64_t epoch, from;
     uint32_t limit;

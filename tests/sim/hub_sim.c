@@ -273,7 +273,8 @@ static void on_history(void *user, const naru_channel_answer *answer)
 static void look(sim *s)
 {
     naru_history_range range = {.from = below(s, 40), .limit = below(s, 20)};
-    (void)naru__shard_history(s->shards[below(s, s->shards_count)], name_of(below(s, CHANNELS)), &range, on_history, s);
+    naru__shard *shard = s->shards[below(s, s->shards_count)];
+    (void)!naru__shard_history(shard, name_of(below(s, CHANNELS)), &range, on_history, s);
 }
 
 static void step(sim *s)
@@ -375,7 +376,7 @@ static void finish(sim *s)
     settle(s);
     for (unsigned i = 0; i < CHANNELS; i++) {
         final f = {s, i, false};
-        (void)naru__shard_presence(s->shards[0], name_of(i), UINT32_MAX, on_counts, &f);
+        (void)!naru__shard_presence(s->shards[0], name_of(i), UINT32_MAX, on_counts, &f);
         settle(s);
         if (!f.answered) {
             fault(s, "a question was not answered");
