@@ -254,7 +254,8 @@ typedef struct naru_store_calls {
  *           answered once by published; one that answered a failure is not. */
 typedef struct naru_broker_answers {
     void (*published)(void *user, uint64_t ticket, naru_status status);
-    void (*message)(void *user, naru_publication *publication); /* a reference is taken */
+    /* A reference is taken. It gets its number: nobody else may be looking at it. */
+    void (*message)(void *user, naru_publication *publication);
     void (*lost)(void *user); /* what was published meanwhile may be missing: nothing from before is recovered */
 } naru_broker_answers;
 typedef struct naru_broker_calls {

@@ -39,7 +39,8 @@ typedef struct naru_pubsub_options {
     void *user;
 } naru_pubsub_options;
 
-/* One hub over all these loops (at most 64), before they run. options NULL: the defaults.
+/* One hub over all these loops (at most 64), before they run. options NULL: the defaults. While a history has something
+ * that will be too old one day, its loop has a timer, and naru_loop_run does not end by itself.
  * errors    NARU_ERR_ARGUMENT: no loop, or too many. NARU_ERR_MEMORY, NARU_ERR_ENTROPY. */
 NARU_API NARU_MUST_USE naru_status naru_pubsub_new(naru_loop *const *loops, size_t loops_count,
                                                    const naru_pubsub_options *options, naru_pubsub **pubsub_out);
