@@ -23,7 +23,7 @@ typedef struct naru_pubsub_options {
     uint32_t channel_bytes_max; /* of a name; 256 */
     uint32_t channels_max;      /* of one loop; 1,000,000 */
     uint32_t subscriptions_max; /* of one connection; 1,000 */
-    uint32_t queue_max;         /* publications that wait on a loop; above it publishing is refused; 65,536 */
+    uint32_t queue_max;         /* publications that wait on any of the loops; then publishing is refused; 65,536 */
     uint32_t asked_max;         /* answers that a loop may wait for; 65,536 */
     uint32_t deliveries_max;    /* in one turn of a loop, so that a large channel does not stop the others; 4,096 */
     naru_channel_rules rules;   /* of every channel */

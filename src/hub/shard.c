@@ -138,7 +138,7 @@ void naru__shard_free(naru__shard *shard)
     naru__free(shard->allocator, shard, sizeof *shard);
 }
 
-naru_hub *naru__shard_hub(naru__shard *shard)
+naru_hub *naru__shard_hub(const naru__shard *shard)
 {
     return shard->hub;
 }

@@ -36,7 +36,7 @@ typedef struct naru__shard_options {
 NARU_MUST_USE naru_status naru__shard_new(const naru__shard_options *options, naru__shard **shard_out);
 /* Waiting answers are given as NARU_ERR_CLOSED. */
 void naru__shard_free(naru__shard *shard);
-naru_hub *naru__shard_hub(naru__shard *shard);
+naru_hub *naru__shard_hub(const naru__shard *shard);
 uint32_t naru__shard_home(const naru__shard *shard, naru_span channel);
 
 /* done comes once for each call that answered NARU_OK, never inside it; for a subscriber that leaves first with

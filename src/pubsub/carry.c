@@ -37,12 +37,14 @@ static void receive_mail(void *user)
 {
     naru__pubsub_part *part = user;
     naru__letter *letter = take_mailbox(part);
+    size_t count = 0;
     (void)naru__shard_advance(part->shard, naru_loop_now_ms(part->loop));
-    while (letter) {
+    for (; letter; count++) {
         naru__letter *next = letter->next;
         naru__shard_receive(part->shard, letter);
         letter = next;
     }
+    atomic_fetch_sub_explicit(&part->in_mailbox, count, memory_order_relaxed);
     naru__pubsub_wake(part);
 }
 
@@ -52,12 +54,14 @@ static void post_outbox(const naru__pubsub_part *to, naru__outbox *outbox)
     naru__pubsub_part *there = to->pubsub->parts[to->index];
     bool tell = outbox->wake_owed;
     if (outbox->newest) {
+        atomic_fetch_add_explicit(&there->in_mailbox, outbox->count, memory_order_relaxed);
         naru__letter *before = atomic_load_explicit(&there->mailbox, memory_order_relaxed);
         do {
             outbox->oldest->next = before;
         } while (!atomic_compare_exchange_weak_explicit(&there->mailbox, &before, outbox->newest, memory_order_release,
                                                         memory_order_relaxed));
         outbox->newest = outbox->oldest = NULL;
+        outbox->count = 0;
         tell = tell || before == NULL;
     }
     outbox->wake_owed = tell && naru_loop_post(there->loop, receive_mail, there) != NARU_OK;
@@ -80,11 +84,13 @@ void naru__pubsub_send(void *user, naru__letter *letter)
     if (letter->to == part->index) {
         *part->own_end = letter;
         part->own_end = &letter->next;
+        part->own_count++;
     } else {
         naru__outbox *outbox = &part->outboxes[letter->to];
         letter->next = outbox->newest;
         outbox->oldest = outbox->newest ? outbox->oldest : letter;
         outbox->newest = letter;
+        outbox->count++;
     }
     naru__pubsub_wake(part);
 }
@@ -96,6 +102,7 @@ static naru__letter *pop_own(naru__pubsub_part *part)
     naru__letter *letter = part->own;
     if (letter) {
         part->own = letter->next;
+        part->own_count--;
         if (!part->own) {
             part->own_end = &part->own;
         }
@@ -115,6 +122,29 @@ static bool receive_own(naru__pubsub_part *part)
     return part->own == NULL;
 }
 
+static size_t waiting_here(const naru__pubsub_part *part)
+{
+    return part->own_count + naru__shard_hub(part->shard)->jobs_count;
+}
+
+bool naru__pubsub_crowded(const naru__pubsub_part *part)
+{
+    const naru_pubsub *pubsub = part->pubsub;
+    size_t queue_max = pubsub->options.queue_max;
+    if (waiting_here(part) >= queue_max) {
+        return true;
+    }
+    for (uint32_t i = 0; i < pubsub->parts_count; i++) {
+        naru__pubsub_part *there = pubsub->parts[i];
+        size_t in_mailbox = atomic_load_explicit(&there->in_mailbox, memory_order_relaxed);
+        size_t queued = atomic_load_explicit(&there->queued, memory_order_relaxed);
+        if (there != part && in_mailbox + queued >= queue_max) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void end_turn(naru__deferred *deferred)
 {
     naru__pubsub_part *part =
@@ -124,6 +154,7 @@ static void end_turn(naru__deferred *deferred)
     bool done = receive_own(part);
     done = naru_hub_run(naru__shard_hub(part->shard), deliveries_max > 0 ? deliveries_max : DELIVERIES) == NARU_OK &&
            done && !part->own;
+    atomic_store_explicit(&part->queued, waiting_here(part), memory_order_relaxed);
     set_timer(part, wait_ms);
     if (!post_all(part)) {
         set_timer(part, RETRY_MS);
@@ -150,6 +181,8 @@ void naru__pubsub_carry_init(naru__pubsub_part *part)
     part->deferred.run = end_turn;
     part->timer.fire = fire;
     atomic_init(&part->mailbox, NULL);
+    atomic_init(&part->in_mailbox, 0);
+    atomic_init(&part->queued, 0);
 }
 
 static void drop(naru__letter *letter)
@@ -168,6 +201,7 @@ void naru__pubsub_carry_deinit(naru__pubsub_part *part)
     drop(part->own);
     part->own = NULL;
     part->own_end = &part->own;
+    part->own_count = 0;
     drop(take_mailbox(part));
     for (uint32_t i = 0; i < part->pubsub->parts_count; i++) {
         drop(part->outboxes[i].newest);

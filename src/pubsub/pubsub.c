@@ -170,7 +170,7 @@ static naru_status check(const naru__pubsub_part *part, naru_span channel, naru_
     if (channel.size > channel_bytes_max || (channel.size == 0 && !options->audience)) {
         return NARU_ERR_TOO_BIG;
     }
-    if (naru__shard_hub(part->shard)->jobs_count >= part->pubsub->options.queue_max) {
+    if (naru__pubsub_crowded(part)) {
         return NARU_ERR_TOO_MANY;
     }
     bool valid = kind != NARU_WS_TEXT || (options->flags & NARU_WS_VALID) != 0 || naru_utf8_valid(data);

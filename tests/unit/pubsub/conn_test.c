@@ -360,9 +360,35 @@ TEST(a_large_channel_yields_to_the_loop)
     rig_close();
 }
 
+TEST(a_full_queue_refuses)
+{
+    rig_open(&(naru_pubsub_options){.queue_max = 3, .deliveries_max = 1});
+    for (size_t i = 0; i < 3; i++) {
+        REQUIRE(rig_connect() != NULL);
+        join(i, "a");
+    }
+    turn();
+    say("a", "1");
+    say("a", "2");
+    say("a", "3");
+    naru_span a = naru_span_of("a");
+    CHECK_EQ(naru_pubsub_publish(r.pubsub, NULL, a, NARU_WS_TEXT, a, NULL), NARU_ERR_TOO_MANY);
+    naru_loop_turn(r.loop, 0);
+    CHECK_EQ(naru_pubsub_publish(r.pubsub, NULL, a, NARU_WS_TEXT, a, NULL), NARU_ERR_TOO_MANY);
+    for (int i = 0; i < 20; i++) {
+        naru_loop_turn(r.loop, 20);
+    }
+    say("a", "4");
+    for (int i = 0; i < 20; i++) {
+        naru_loop_turn(r.loop, 20);
+    }
+    CHECK_STR(heard(2), "1234");
+    rig_close();
+}
+
 TEST(refusals)
 {
-    rig_open(&(naru_pubsub_options){.channel_bytes_max = 4, .subscriptions_max = 1, .queue_max = 1});
+    rig_open(&(naru_pubsub_options){.channel_bytes_max = 4, .subscriptions_max = 1});
     REQUIRE(rig_connect() != NULL);
     naru_conn *conn = r.conns[0];
     naru_span broken = {(const uint8_t *)"\xff", 1};
@@ -427,5 +453,6 @@ TEST_MAIN({"what is published comes to subscribers", what_is_published_comes_to_
           {"each publication is encoded once or not at all", each_publication_is_encoded_once_or_not_at_all},
           {"who comes and goes", who_comes_and_goes}, {"what was missed comes first", what_was_missed_comes_first},
           {"a slow reader hurts only itself", a_slow_reader_hurts_only_itself},
-          {"a large channel yields to the loop", a_large_channel_yields_to_the_loop}, {"refusals", refusals},
+          {"a large channel yields to the loop", a_large_channel_yields_to_the_loop},
+          {"a full queue refuses", a_full_queue_refuses}, {"refusals", refusals},
           {"every allocation may fail", every_allocation_may_fail})
