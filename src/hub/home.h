@@ -65,6 +65,31 @@ naru__ticket *naru__ticket_find(const naru__shard *shard, uint64_t id);
 void naru__ticket_free(naru__shard *shard, naru__ticket *ticket);
 
 naru__home *naru__home_find(const naru__shard *shard, naru_span name); /* NULL: nobody is there */
+naru__home *naru__home_get(naru__shard *shard, naru_span name);        /* made if need be. NULL: no memory */
+void naru__home_release(naru__shard *shard, naru__home *home);         /* free it if it is of no more use */
+uint64_t naru__home_next_epoch(naru__shard *shard);
+/* Turn a letter round. It is gone afterwards; callbacks may have run. */
+void naru__home_answer(naru__shard *shard, naru__letter *letter, naru_status status);
+void naru__home_post(naru__shard *shard, naru__letter *letter, uint32_t to);
+/* What a driver is asked for, and the end of that; NULL: no memory. */
+naru__ticket *naru__home_ask_driver(naru__shard *shard, naru__home *home, naru__letter *letter);
+naru__letter *naru__home_driver_done(naru__shard *shard, naru__ticket *ticket, naru__home **home_out);
+/* home_publish.c */
+void naru__home_publish(naru__shard *shard, naru__letter *letter);
+void naru__home_appended(void *user, uint64_t id, naru_status status, naru_position position);
+void naru__home_published(void *user, uint64_t id, naru_status status);
+void naru__home_message(void *user, naru_publication *publication);
+void naru__home_lost(void *user);
+/* home_listen.c */
+void naru__home_attend(naru__shard *shard, naru__home *home, naru__letter *letter);
+void naru__home_read_done(void *user, uint64_t id, naru_status status, naru_position head,
+                          naru_publication *const *items, size_t count);
+/* ask.c, join.c */
+void naru__shard_send(naru__shard *shard, naru__letter *letter, uint32_t to);
+bool naru__shard_name_fits(const naru__shard *shard, naru_span name);
+void naru__shard_on_left(naru__member *member, void *user);
+void naru__shard_receive_answer(naru__shard *shard, naru__letter *letter);
+
 /* The home's half of receiving. */
 void naru__home_receive(naru__shard *shard, naru__letter *letter);
 NARU_MUST_USE naru_status naru__home_open(naru__shard *shard); /* its drivers */
