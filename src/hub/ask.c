@@ -70,7 +70,7 @@ naru_status naru__shard_counts(naru__shard *shard, naru_span channel, naru_chann
     return ask_about(shard, NARU__LETTER_COUNTS, channel, &(naru_history_range){0}, done, user);
 }
 
-/* ---- publishing ------------------------------------------------------------------------------------------------------ */
+/* ---- publishing -------------------------------------------------------------------------------------------------- */
 
 bool naru__shard_unheard(const naru__shard *shard, naru_span channel)
 {

@@ -80,7 +80,7 @@ void naru__home_release(naru__shard *shard, naru__home *home)
     }
 }
 
-/* ---- answers --------------------------------------------------------------------------------------------------------- */
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
 
 /* A shard hears from its own home at once: what is delivered to it does not take the link either. */
 void naru__home_post(naru__shard *shard, naru__letter *letter, uint32_t to)
@@ -162,7 +162,7 @@ void naru__home_receive(naru__shard *shard, naru__letter *letter)
     naru__home_release(shard, home);
 }
 
-/* ---- drivers --------------------------------------------------------------------------------------------------------- */
+/* ---- drivers ----------------------------------------------------------------------------------------------------- */
 
 naru_status naru__home_open(naru__shard *shard)
 {

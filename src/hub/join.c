@@ -106,7 +106,7 @@ naru_status naru__shard_subscribe(naru__shard *shard, naru_subscriber *subscribe
     return status;
 }
 
-/* ---- answers --------------------------------------------------------------------------------------------------------- */
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
 
 static naru_channel_answer answer_of(const naru__letter *letter)
 {

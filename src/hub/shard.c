@@ -104,7 +104,7 @@ uint32_t naru__shard_home(const naru__shard *shard, naru_span channel)
     return (uint32_t)((hash >> 32) % shard->options.count);
 }
 
-/* ---- letters --------------------------------------------------------------------------------------------------------- */
+/* ---- letters ----------------------------------------------------------------------------------------------------- */
 
 /* It has no place in any channel, so what cannot be queued is not missed by anybody who resumes. */
 static void broadcast(naru__shard *shard, naru__letter *letter)
