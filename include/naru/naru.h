@@ -8,12 +8,14 @@
 #include <naru/conn.h>
 #include <naru/crew.h>
 #include <naru/http.h>
+#include <naru/hub.h>
 #include <naru/json.h>
 #include <naru/loop.h>
+#include <naru/pubsub.h>
 #include <naru/reconnect.h>
 #include <naru/server.h>
-#include <naru/succession.h>
 #include <naru/stream.h>
+#include <naru/succession.h>
 #include <naru/tls.h>
 #include <naru/version.h>
 #include <naru/ws.h>

@@ -6,7 +6,7 @@
 #include "io/stream.h"
 #include "server/date.h"
 #include "server/succession.h"
-#include "server/sip.h"
+#include "base/sip.h"
 #include <naru/server.h>
 
 typedef struct naru__exchange naru__exchange;

@@ -1,7 +1,7 @@
 /* SipHash-2-4: a hash whose collisions nobody can choose who does not know the key. Source: Aumasson and Bernstein,
  * "SipHash: a fast short-input PRF", 2012. */
-#ifndef NARU_SERVER_SIP_H
-#define NARU_SERVER_SIP_H
+#ifndef NARU_BASE_SIP_H
+#define NARU_BASE_SIP_H
 
 #include <naru/base.h>
 

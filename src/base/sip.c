@@ -1,6 +1,6 @@
 /* SipHash-2-4, for the tables that peers or applications fill. Not for: anything that must stay secret.
  * Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012. */
-#include "server/sip.h"
+#include "sip.h"
 
 typedef struct state {
     uint64_t a, b, c, d;
