@@ -12,14 +12,14 @@ void naru__ws_tell_sent(naru_ws *ws, const naru_buf *out, size_t at);
 
 static inline void naru__ws_observe_received(naru_ws *ws, uint64_t payload_bytes, naru_span control)
 {
-    if ((ws->flags & NARU__WS_OBSERVED) != 0) {
+    if (ws->observed) {
         naru__ws_tell_received(ws, payload_bytes, control);
     }
 }
 /* status: of what appended it; nothing is told of what failed. */
 static inline void naru__ws_observe_sent(naru_ws *ws, naru_status status, const naru_buf *out, size_t at)
 {
-    if ((ws->flags & NARU__WS_OBSERVED) != 0 && status == NARU_OK) {
+    if (ws->observed && status == NARU_OK) {
         naru__ws_tell_sent(ws, out, at);
     }
 }

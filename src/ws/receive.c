@@ -239,7 +239,7 @@ static naru_status advance(naru_ws *ws, naru_input *in, const naru_ws_turn *turn
 static void settle(naru_ws *ws, naru_status status, uint64_t now_ms)
 {
     bool busy = ws->message != 0 || (ws->flags & NARU__WS_IN_FRAME) != 0 || ws->head_bytes > 0;
-    bool slow = busy || ws->state != NARU_WS_OPEN || (ws->cold && ws->cold->delivered);
+    bool slow = busy || ws->observed || ws->state != NARU_WS_OPEN || (ws->cold && ws->cold->delivered);
     ws->flags = (uint8_t)((ws->flags & ~NARU__WS_SLOW) | (slow ? NARU__WS_SLOW : 0));
     if (!busy) {
         ws->flags &= (uint8_t)~NARU__WS_TIMED;

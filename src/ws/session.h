@@ -42,14 +42,13 @@ enum { NARU__WS_KIND = 3, NARU__WS_COMPRESSED = 4, NARU__WS_BEGUN = 8 /* its fir
 
 /* Bits of naru_ws.flags. */
 enum {
-    NARU__WS_SLOW = 1,        /* something is under way, or it is not open: next must not take its short way */
+    NARU__WS_SLOW = 1,        /* something is under way, it is not open, or observed: no short way for next */
     NARU__WS_IN_FRAME = 2,    /* a frame's head is read, its payload not */
     NARU__WS_TIMED = 4,       /* timer_ms holds when the message under way began */
     NARU__WS_RTT = 8,         /* the newest ping has no answer yet */
     NARU__WS_CONTROLLED = 16, /* control_ms holds the start of a window */
     NARU__WS_OWN_FRESH = 32,  /* deflate: each message we send stands alone */
-    NARU__WS_PEER_FRESH = 64, /* deflate: each message the peer sends stands alone */
-    NARU__WS_OBSERVED = 128   /* options->on_frame is to hear of every frame: neither way may be short */
+    NARU__WS_PEER_FRESH = 64  /* deflate: each message the peer sends stands alone */
 };
 
 /* An idle session is this and nothing more; compressors, buffers and the rest come and go with `cold`. */
@@ -87,13 +86,14 @@ struct naru_ws {
     uint8_t sending;
     uint8_t own_bits;  /* deflate: window of what we send; 0: none was agreed on */
     uint8_t peer_bits; /* and of what the peer sends */
+    bool observed;     /* options->on_frame hears of every frame: it is always SLOW */
 };
 
 void naru__ws_init(naru_ws *ws, naru_ws_role role, const naru_ws_options *options, const naru_ws_deflate *deflate,
                    uint64_t now_ms, const naru_allocator *allocator);
 void naru__ws_deinit(naru_ws *ws);
 
-/* Whether options->on_frame, if there is one, hears of this session. */
+/* Whether options->on_frame, if there is one, hears of this session. Before its first frame. */
 void naru__ws_observe(naru_ws *ws, bool on);
 
 /* As if a byte of the peer had come now: for a connection that is not being read, so that silence is not
