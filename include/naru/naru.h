@@ -6,6 +6,7 @@
 #include <naru/budget.h>
 #include <naru/client.h>
 #include <naru/conn.h>
+#include <naru/engineio_server.h>
 #include <naru/crew.h>
 #include <naru/http.h>
 #include <naru/hub.h>
@@ -14,6 +15,7 @@
 #include <naru/pubsub.h>
 #include <naru/reconnect.h>
 #include <naru/server.h>
+#include <naru/socketio_server.h>
 #include <naru/stream.h>
 #include <naru/succession.h>
 #include <naru/tls.h>

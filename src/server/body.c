@@ -58,10 +58,31 @@ static void expect(naru__exchange *exchange, const naru_input *in)
     naru__stream_flush_later(exchange->stream);
 }
 
+/* An answer before the body ends the connection, since nobody goes through what follows. false: there was one. */
+static bool ask_head(naru__exchange *exchange)
+{
+    naru_request *request = &exchange->request;
+    bool keep = exchange->keep;
+    exchange->keep = false;
+    exchange->phase = NARU__EXCHANGE_ASKED;
+    exchange->calling = true;
+    request->route->on_head(request, request->route->user);
+    exchange->calling = false;
+    if (exchange->phase != NARU__EXCHANGE_ASKED) {
+        return false;
+    }
+    exchange->keep = keep;
+    exchange->phase = NARU__EXCHANGE_HEAD;
+    return true;
+}
+
 void naru__body_begin(naru__exchange *exchange, const naru_input *in)
 {
     const naru_http_head *head = exchange->request.head;
     uint64_t limit = limit_of(exchange);
+    if (exchange->request.route->on_head && naru__body_expected(head) && !ask_head(exchange)) {
+        return;
+    }
     naru_status status = naru_http_body_start(&exchange->body, head, true, readable(limit));
     if (status < 0) {
         bool big = status == NARU_ERR_TOO_BIG;

@@ -14,7 +14,8 @@ void naru__exchange_drop(naru__exchange *exchange)
         return;
     }
     naru_server *server = exchange->server;
-    void (*on_cancel)(void *) = exchange->phase == NARU__EXCHANGE_ASKED ? exchange->request.on_cancel : NULL;
+    bool told = exchange->phase == NARU__EXCHANGE_ASKED || exchange->phase == NARU__EXCHANGE_BODY;
+    void (*on_cancel)(void *) = told ? exchange->request.on_cancel : NULL;
     void *user = exchange->request.cancel_user;
     naru__stream_close(exchange->stream);
     naru__exchange_free(exchange);
@@ -89,7 +90,7 @@ static naru_status needed_fields(naru_request *request, int status)
 void naru__exchange_refuse(naru__exchange *exchange, int status, const char *text, bool close)
 {
     naru_request *request = &exchange->request;
-    bool asked = exchange->phase == NARU__EXCHANGE_ASKED;
+    bool asked = exchange->phase == NARU__EXCHANGE_ASKED || exchange->phase == NARU__EXCHANGE_BODY;
     void (*on_cancel)(void *) = asked && !exchange->calling ? request->on_cancel : NULL;
     void *user = request->cancel_user;
     naru_buf_take(&request->fields, naru__buf_size(&request->fields));

@@ -43,6 +43,7 @@ void naru__exchange_forget(naru__exchange *exchange)
     request->head = NULL;
     request->complete = false;
     request->upgrade = false;
+    request->end_is_leaving = false;
     request->forwarded_tls = false;
     request->route = NULL;
     request->retry_after_s = 0;
@@ -209,7 +210,8 @@ static void on_end(naru__stream *stream, naru_status why)
     if (exchange->phase == NARU__EXCHANGE_ACCEPTED) {
         return;
     }
-    bool waits = (exchange->phase == NARU__EXCHANGE_ASKED && !exchange->request.upgrade) ||
+    bool waits = (exchange->phase == NARU__EXCHANGE_ASKED && !exchange->request.upgrade &&
+                  !exchange->request.end_is_leaving) ||
                  exchange->phase == NARU__EXCHANGE_SENDING || exchange->phase == NARU__EXCHANGE_FLUSHING;
     if (why == NARU_END && exchange->phase == NARU__EXCHANGE_ASKED) {
         be_impatient(exchange);

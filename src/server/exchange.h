@@ -43,6 +43,7 @@ struct naru_request {
     naru_ws_request ws; /* of an upgrade */
     bool complete;      /* the head is */
     bool upgrade;
+    bool end_is_leaving;    /* a peer that ends its own side is gone, though no upgrade was asked for */
     bool forwarded_tls;     /* a trusted proxy was asked by TLS */
     uint32_t retry_after_s; /* of a 429 */
     const char *rule;       /* that it has broken, of what is refused; NULL: none in particular */

@@ -18,6 +18,11 @@ struct naru__route {
     void *user;
     naru_ws_route ws;
     uint64_t body_bytes_max; /* 0: the server's */
+    /* Asked before the body is read; it may answer, or set an on_cancel that also tells of a body broken off. NULL: not
+     * asked. */
+    void (*on_head)(naru_request *request, void *user);
+    const naru_conn_options *conn; /* of its WebSockets; filled, borrowed for the server's life. NULL: the server's */
+    bool own_origin;               /* on_request looks at Origin itself */
     naru_span path; /* without the star */
     naru_span text; /* files: the directory; memory: the content type; NUL-terminated */
     naru_span body; /* memory */

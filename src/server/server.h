@@ -5,8 +5,8 @@
 #include "conn/conn.h"
 #include "io/stream.h"
 #include "server/date.h"
-#include "server/succession.h"
 #include "base/sip.h"
+#include "server/succession.h"
 #include <naru/server.h>
 
 typedef struct naru__exchange naru__exchange;

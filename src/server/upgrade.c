@@ -32,17 +32,23 @@ static void accept_now(naru__exchange *exchange)
     }
 }
 
+static const naru_conn_options *conn_options(const naru__exchange *exchange)
+{
+    const naru_conn_options *own = exchange->request.route->conn;
+    return own ? own : &exchange->server->options.conn;
+}
+
 void naru__upgrade_ask(naru__exchange *exchange)
 {
     naru_request *request = &exchange->request;
     const naru_server_options *options = &exchange->server->options;
     naru_fault fault = {0};
-    if (naru_ws_request_check(request->head, &options->conn.ws, &request->ws, &fault) < 0) {
+    if (naru_ws_request_check(request->head, &conn_options(exchange)->ws, &request->ws, &fault) < 0) {
         request->rule = fault.rule;
         naru__exchange_refuse(exchange, fault.http_status ? fault.http_status : 400, fault.text, true);
         return;
     }
-    if (!naru__origin_allowed(request->head, options)) {
+    if (!request->route->own_origin && !naru__origin_allowed(request->head, options)) {
         naru__exchange_refuse(exchange, 403, "pages of this origin may not connect", true);
         return;
     }
@@ -75,7 +81,7 @@ static bool make_conn(naru__exchange *exchange, naru_span protocol, const naru_c
     naru__stream *stream = exchange->stream;
     naru_server *server = exchange->server;
     const naru__stream_handler *own = stream->handler;
-    exchange->conn = naru__conn_new(stream, NARU_WS_SERVER, &server->options.conn, &exchange->request.ws.deflate,
+    exchange->conn = naru__conn_new(stream, NARU_WS_SERVER, conn_options(exchange), &exchange->request.ws.deflate,
                                     protocol, handler, user, &server->conn_owner, server);
     exchange->conn_handler = stream->handler;
     stream->handler = own;

@@ -1,0 +1,176 @@
+/* A broadcast that asks: the answers are kept as they come, and handed over together when the last one is there or
+ * time is up. Source: socket.io's BroadcastOperator, emit with an acknowledgement. */
+#include "ack.h"
+
+#include "base/memory.h"
+#include <string.h>
+
+/* One answer: the event over a copy of its bytes, which stand behind it. */
+typedef struct kept {
+    struct kept *next;
+    naru_sio_event event;
+    naru__sio_event_state state;
+    naru_span id; /* of who answered */
+    size_t bytes;
+} kept;
+
+struct naru__sio_poll {
+    naru_sio *io;
+    naru__sio_awaited *awaited;
+    kept *answers, **answers_end;
+    size_t asked, answered, lost;
+    uint32_t timeout_ms;
+    bool started;
+    naru__loop_timer timer;
+    naru_sio_on_responses *on_responses;
+    void *user;
+};
+
+static void free_answers(naru__sio_poll *poll)
+{
+    for (kept *answer = poll->answers, *next; answer; answer = next) {
+        next = answer->next;
+        naru__sio_event_deinit(&answer->event);
+        naru__free(poll->io->allocator, answer, answer->bytes);
+    }
+}
+
+static void poll_free(naru__sio_poll *poll)
+{
+    while (poll->awaited) {
+        naru__sio_await_cancel(poll->awaited);
+    }
+    naru__loop_timer_stop(poll->io->loop, &poll->timer);
+    free_answers(poll);
+    naru__free(poll->io->allocator, poll, sizeof *poll);
+}
+
+void naru__sio_poll_cancel(naru__sio_poll *poll)
+{
+    poll_free(poll);
+}
+
+static void finish(naru__sio_poll *poll)
+{
+    const naru_allocator *allocator = poll->io->allocator;
+    size_t bytes = poll->answered * sizeof(naru_sio_response);
+    naru_sio_response *responses = bytes > 0 ? naru__alloc(allocator, bytes) : NULL;
+    size_t count = 0;
+    for (kept *answer = poll->answers; responses && answer; answer = answer->next) {
+        responses[count++] = (naru_sio_response){answer->id, &answer->event};
+    }
+    naru_status status = count == poll->asked ? NARU_OK : NARU_ERR_TIMEOUT;
+    poll->on_responses(status, responses, count, poll->asked, poll->user);
+    naru__free(allocator, responses, bytes);
+    poll_free(poll);
+}
+
+static void fire(naru__loop_timer *timer)
+{
+    finish((naru__sio_poll *)((char *)timer - offsetof(naru__sio_poll, timer)));
+}
+
+naru__sio_poll *naru__sio_poll_new(naru_sio *io, uint32_t timeout_ms, naru_sio_on_responses *on_responses, void *user)
+{
+    naru__sio_poll *poll = naru__alloc_zero(io->allocator, sizeof *poll);
+    if (poll) {
+        poll->io = io;
+        poll->answers_end = &poll->answers;
+        poll->timeout_ms = timeout_ms;
+        poll->timer.fire = fire;
+        poll->on_responses = on_responses;
+        poll->user = user;
+    }
+    return poll;
+}
+
+void naru__sio_poll_add(naru__sio_poll *poll, naru__sio_awaited *awaited)
+{
+    awaited->next_of_poll = poll->awaited;
+    awaited->link_of_poll = &poll->awaited;
+    if (poll->awaited) {
+        poll->awaited->link_of_poll = &awaited->next_of_poll;
+    }
+    poll->awaited = awaited;
+    poll->asked++;
+}
+
+/* The last answer is there: say so from the loop, never inside the call that asked. */
+static void check(naru__sio_poll *poll)
+{
+    if (poll->started && poll->answered == poll->asked) {
+        naru__loop_timer_start(poll->io->loop, &poll->timer, naru_loop_now_ms(poll->io->loop));
+    }
+}
+
+void naru__sio_poll_start(naru__sio_poll *poll)
+{
+    poll->started = true;
+    naru__loop_timer_start(poll->io->loop, &poll->timer, naru_loop_now_ms(poll->io->loop) + poll->timeout_ms);
+    check(poll);
+}
+
+void naru__sio_poll_lost(naru__sio_poll *poll)
+{
+    poll->lost++;
+}
+
+void naru__sio_poll_missed(naru__sio_poll *poll)
+{
+    poll->asked++;
+    poll->lost++;
+}
+
+/* ---- keeping an answer ------------------------------------------------------------------------------------------ */
+
+static size_t bytes_of(naru_span id, const naru_sio_event *answer)
+{
+    size_t bytes = sizeof(kept) + id.size + answer->array.text.size + answer->attachments_count * sizeof(naru_span);
+    for (uint32_t i = 0; i < answer->attachments_count; i++) {
+        bytes += answer->attachments[i].size;
+    }
+    return bytes;
+}
+
+static naru_span put(uint8_t **at, naru_span bytes)
+{
+    naru_span copy = {*at, bytes.size};
+    if (bytes.size > 0) {
+        memcpy(*at, bytes.data, bytes.size);
+    }
+    *at += bytes.size;
+    return copy;
+}
+
+static kept *keep(naru_sio *io, naru_sio_socket *socket, const naru_sio_event *answer)
+{
+    naru_span id = naru__sio_id(socket);
+    size_t bytes = bytes_of(id, answer);
+    kept *copy = naru__alloc_zero(io->allocator, bytes);
+    if (!copy) {
+        return NULL;
+    }
+    copy->bytes = bytes;
+    naru_span *spans = (naru_span *)(copy + 1);
+    uint8_t *at = (uint8_t *)(spans + answer->attachments_count);
+    for (uint32_t i = 0; i < answer->attachments_count; i++) {
+        spans[i] = put(&at, answer->attachments[i]);
+    }
+    naru_json array = {put(&at, answer->array.text)};
+    copy->id = put(&at, id);
+    naru__sio_event_init(&copy->event, &copy->state, io, array, spans, answer->attachments_count, true);
+    return copy;
+}
+
+void naru__sio_poll_answered(naru__sio_poll *poll, naru_sio_socket *socket, const naru_sio_event *answer)
+{
+    kept *copy = keep(poll->io, socket, answer);
+    if (!copy) {
+        poll->lost++;
+        return;
+    }
+    *poll->answers_end = copy;
+    poll->answers_end = &copy->next;
+    poll->answered++;
+    check(poll);
+}

@@ -1,0 +1,1 @@
+naru_unit_test(wire.engineio_memory WET SOURCES ${CMAKE_CURRENT_LIST_DIR}/engineio_memory_test.c)
