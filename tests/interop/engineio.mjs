@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
+import { readdir } from "node:fs/promises";
 import http from "node:http";
 import WebSocket from "ws";
 
@@ -68,6 +69,8 @@ function request(url, { method = "GET", body, headers = {}, signal } = {}) {
     sent.end(body);
   });
 }
+
+const openFiles = async (pid) => (await readdir(`/proc/${pid}/fd`)).length;
 
 class Wire {
   constructor(url, options) {
@@ -571,6 +574,25 @@ check("the cookie and the initial packet", async () => {
     wire.socket.close();
   } finally {
     assert.equal(await own.stop(), 0);
+  }
+});
+
+check("POSTs that only cost: refused one by one, in bounded time", async () => {
+  const before = await openFiles(calm.process.pid);
+  for (let i = 0; i < 200; i++) {
+    const session = await open(calm, 4);
+    const answer = await request(session.url, {
+      method: "POST",
+      body: "x",
+      headers: { "Content-Type": "application/octet-stream" },
+    });
+    assert.equal(answer.status, 400);
+  }
+  assert.ok((await openFiles(calm.process.pid)) <= before + 8);
+  for (const body of ["\x1e".repeat(1000000), "4\x1e".repeat(500000), "4x\x1e".repeat(333333) + "7"]) {
+    const session = await open(calm, 4);
+    assert.equal((await request(session.url, { method: "POST", body })).text, "ok");
+    assert.match(await calm.reason(session.sid), /^(parse error|forced close)$/);
   }
 });
 
