@@ -205,9 +205,7 @@ naru_status naru__engine_session_get(naru__engine_session *session, uint64_t now
     } else if (session->queue.count > 0) {
         naru__engine_do(session, NARU__ENGINE_DO_ANSWER);
     }
-    if (session->probed) {
-        session->noop_ms = now_ms + NARU__ENGINE_NOOP_MS;
-    }
+    naru__engine_upgrade_let_go(session, now_ms);
     return NARU_OK;
 }
 

@@ -117,7 +117,7 @@ naru_status naru__eio_routes_add(naru_eio_server *eio)
         return NARU_ERR_ARGUMENT;
     }
     snprintf(exact, sizeof exact, "%.*s", (int)size, eio->options.path);
-    snprintf(below, sizeof below, "%s/*", size > 1 ? exact : "");
+    snprintf(below, sizeof below, "%.*s/*", size > 1 ? (int)size : 0, eio->options.path);
     naru_status status = add(eio, exact, NULL, 0);
     status = status < 0 ? status : add(eio, below, NULL, 1);
     status = status < 0 ? status : add(eio, exact, &ws, 2);

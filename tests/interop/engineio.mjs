@@ -507,6 +507,15 @@ check("revision 4: octets are refused, and end the session", async () => {
   assert.deepEqual([answer.status, answer.text], [400, ""]);
   assert.equal(await calm.reason(session.sid), "transport error");
 });
+check("revisions that there are not", async () => {
+  for (const rest of ["", "EIO=abc&", "EIO=5&", "EIO=&"]) {
+    const answer = await request(`${fixture.url}?${rest}transport=polling`);
+    assert.deepEqual([answer.status, JSON.parse(answer.text).code], [400, 5]);
+    const wire = new WebSocket(`${fixture.ws}?${rest}transport=websocket`);
+    const refused = await new Promise((resolve) => wire.on("unexpected-response", (_, response) => resolve(response)));
+    assert.equal(refused.statusCode, 400);
+  }
+});
 check("JSONP", async () => {
   const first = await request(`${calm.url}?EIO=4&transport=polling&j=7x`);
   const call = first.text.match(/^___eio\[7\]\((".*")\);$/s);
