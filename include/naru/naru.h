@@ -3,12 +3,15 @@
 #define NARU_NARU_H
 
 #include <naru/base.h>
+#include <naru/budget.h>
 #include <naru/client.h>
 #include <naru/conn.h>
+#include <naru/crew.h>
 #include <naru/engineio_server.h>
 #include <naru/http.h>
 #include <naru/loop.h>
 #include <naru/server.h>
+#include <naru/succession.h>
 #include <naru/tls.h>
 #include <naru/version.h>
 #include <naru/ws.h>

@@ -18,7 +18,9 @@ static uint64_t next_deadline_ms(const naru_conn *conn)
     }
     /* A paused connection cannot hear the peer, so its silence means nothing; a Close still has its time. */
     bool deaf = conn->paused && conn->ws.state == NARU_WS_OPEN;
-    return deaf ? UINT64_MAX : naru_ws_deadline_ms(&conn->ws);
+    uint64_t session_ms = deaf ? UINT64_MAX : naru_ws_deadline_ms(&conn->ws);
+    uint64_t life_ms = conn->timed ? naru__conn_life_deadline_ms(conn) : UINT64_MAX;
+    return session_ms < life_ms ? session_ms : life_ms;
 }
 
 /* Only ever moved nearer here: a timer that fires too early looks again. With nothing under way the deadline is the
@@ -150,7 +152,7 @@ void naru__conn_finish(naru_conn *conn)
     conn->stream = NULL;
     naru__conn_cold_free(conn);
     naru__ws_deinit(&conn->ws);
-    naru__loop_free_later(loop, conn, sizeof *conn + conn->protocol_bytes);
+    naru__loop_free_later(loop, conn, naru__conn_bytes(conn));
 }
 
 static void on_end(naru__stream *stream, naru_status why)
@@ -186,6 +188,7 @@ static void resume(naru_conn *conn)
     conn->resume_due = false;
     conn->paused = false;
     naru__ws_touch(&conn->ws, naru_loop_now_ms(conn->stream->loop)); /* silence counts from here */
+    naru__conn_life_touch(conn);
     naru__conn_take_held(conn);
     if (!conn->paused && conn->phase == NARU__CONN_OPEN) {
         naru__stream_resume(conn->stream);
@@ -212,6 +215,9 @@ void naru__conn_on_timer(naru__loop_timer *timer)
     }
     if (conn->resume_due) {
         resume(conn);
+    }
+    if (conn->timed && conn->phase == NARU__CONN_OPEN) {
+        naru__conn_life_tick(conn);
     }
     if (conn->phase == NARU__CONN_OPEN) {
         tick(conn);

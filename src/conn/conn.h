@@ -41,7 +41,7 @@ struct naru_conn {
     naru__conn_cold *cold;
     naru__loop_timer timer;
     naru_conn *next, **link; /* the owner's list of them; for the owner alone */
-    uint16_t protocol_bytes; /* of the subprotocol, which stands behind the struct */
+    uint16_t protocol_bytes; /* of the subprotocol, which stands at the end of the block */
     uint8_t phase;
     int8_t end_status; /* why it ends, where the session itself has no fault */
     bool paused : 1;
@@ -50,6 +50,7 @@ struct naru_conn {
     bool halted : 1;    /* by the application; with throttled: why it is paused */
     bool throttled : 1; /* by the owner */
     bool over_high : 1; /* a send answered NARU_FULL: on_drain is owed */
+    bool timed : 1;     /* a naru__conn_life stands right behind the struct */
 };
 
 /* Check and complete options in place. errors NARU_ERR_ARGUMENT */
@@ -66,6 +67,9 @@ naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_co
 /* Begin: on_open runs here, then the bytes that came right behind the handshake. Once, from the loop's own
  * callbacks, not inside a call of the application. The connection may be gone when it returns. */
 void naru__conn_start(naru_conn *conn, uint8_t *bytes, size_t size);
+/* Close it with 1013, as one that reads too slowly; and: is it about to end anyhow? */
+void naru__conn_shed(naru_conn *conn);
+bool naru__conn_is_doomed(const naru_conn *conn);
 /* Pause it for the owner's own reasons, beside the application's pauses. */
 void naru__conn_throttle(naru_conn *conn, bool on);
 /* End it at once without a word to the application but on_close with 1006, here and now, on_gone included. For an

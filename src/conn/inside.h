@@ -29,6 +29,35 @@ struct naru__conn_cold {
     uint8_t reason[123];
 };
 
+/* What a connection needs whose options limit its time. */
+typedef struct naru__conn_life {
+    uint64_t message_ms; /* the last one, either way */
+    uint64_t end_ms;     /* it is too old then; UINT64_MAX: never */
+} naru__conn_life;
+
+static inline naru__conn_life *naru__conn_life_of(const naru_conn *conn)
+{
+    return (naru__conn_life *)((uintptr_t)conn + sizeof *conn);
+}
+static inline size_t naru__conn_bytes(const naru_conn *conn)
+{
+    return sizeof *conn + (conn->timed ? sizeof(naru__conn_life) : 0) + conn->protocol_bytes;
+}
+static inline uint8_t *naru__conn_protocol_of(const naru_conn *conn)
+{
+    return (uint8_t *)((uintptr_t)conn + naru__conn_bytes(conn) - conn->protocol_bytes);
+}
+static inline void naru__conn_life_touch(const naru_conn *conn)
+{
+    if (conn->timed) {
+        naru__conn_life_of(conn)->message_ms = naru_loop_now_ms(conn->stream->loop);
+    }
+}
+/* life.c; of a connection that is timed. */
+void naru__conn_life_begin(naru_conn *conn);
+uint64_t naru__conn_life_deadline_ms(const naru_conn *conn);
+void naru__conn_life_tick(naru_conn *conn); /* close it if its time is up */
+
 /* The cold part, made on first need. NULL: no memory. */
 naru__conn_cold *naru__conn_cold_get(naru_conn *conn);
 void naru__conn_cold_free(naru_conn *conn);
@@ -48,6 +77,7 @@ static inline naru__conn_counts *naru__conn_counts_of(const naru_conn *conn)
 static inline void naru__conn_count_out(const naru_conn *conn, size_t bytes, bool whole)
 {
     naru__conn_counts *counts = naru__conn_counts_of(conn);
+    naru__conn_life_touch(conn);
     if (counts) {
         counts->messages_out += whole;
         counts->message_bytes_out += bytes;

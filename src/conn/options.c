@@ -24,6 +24,11 @@ naru_status naru__conn_options_fill(naru_conn_options *options)
     if (filled.queue_policy == NARU_QUEUE_DROP_OLDEST && filled.ws.deflate.enabled) {
         forget_context(&filled.ws.deflate);
     }
+    filled.timeout_code = filled.timeout_code ? filled.timeout_code : 1001;
+    filled.age_jitter_ms = filled.age_jitter_ms ? filled.age_jitter_ms : filled.age_max_ms / 10;
+    if (!naru_ws_close_code_valid(filled.timeout_code) || filled.age_jitter_ms > filled.age_max_ms) {
+        return NARU_ERR_ARGUMENT;
+    }
     naru_status status = naru_ws_options_fill(&filled.ws);
     if (status != NARU_OK) {
         return status;

@@ -26,6 +26,9 @@ static void count_control(const naru_conn *conn, naru_ws_event_type type)
 static void received(naru_conn *conn, size_t bytes, bool whole)
 {
     const naru__conn_owner *owner = conn->owner_calls;
+    if (conn->phase == NARU__CONN_OPEN) {
+        naru__conn_life_touch(conn);
+    }
     if (!owner) {
         return;
     }

@@ -332,6 +332,19 @@ naru_status naru_loop_run(naru_loop *loop)
     return status;
 }
 
+void naru__loop_give_back(naru_loop *loop)
+{
+    if (loop->cache.kept_bytes > 0) {
+        naru__cache_deinit(&loop->cache);
+        naru__cache_trim_below(&loop->cache);
+    }
+}
+
+void naru__loop_hold(naru_loop *loop, bool hold)
+{
+    loop->active = hold ? loop->active + 1 : loop->active - 1;
+}
+
 void naru_loop_stop(naru_loop *loop)
 {
     loop->stopping = true;

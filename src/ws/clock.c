@@ -95,6 +95,13 @@ static void release(naru_ws *ws, uint64_t now_ms)
     naru__ws_cool(ws);
 }
 
+void naru__ws_give_back(naru_ws *ws, uint64_t now_ms)
+{
+    if (ws->state == NARU_WS_OPEN && release_due(ws) != UINT64_MAX) {
+        release(ws, now_ms);
+    }
+}
+
 static naru_status tick_closing(naru_ws *ws, const naru_ws_turn *turn)
 {
     static const naru__ws_rule late = {NARU_ERR_TIMEOUT, 1006, "6455 7.1.1", "The peer did not close in time."};

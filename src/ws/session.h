@@ -96,6 +96,8 @@ void naru__ws_deinit(naru_ws *ws);
 /* As if a byte of the peer had come now: for a connection that is not being read, so that silence is not
  * its fault. */
 void naru__ws_touch(naru_ws *ws, uint64_t now_ms);
+/* Let go of compressors as if nothing had come for a while: memory is short. */
+void naru__ws_give_back(naru_ws *ws, uint64_t now_ms);
 
 /* Room behind what is kept of a large plain message that is delivered whole: bytes of the peer that are read there, and
  * then handed to naru_ws_next from there, are not copied. At most the rest of the frame; size 0: none. It holds until
