@@ -61,10 +61,14 @@ static void unsubscribe(const member *m)
 
 static void publish(naru_ws_kind kind, naru_span data)
 {
-    unsigned flags = kind == NARU_WS_TEXT ? NARU_WS_VALID : 0;
-    for (size_t i = 0; i < the.count; i++) {
-        (void)naru_conn_send(the.subscribers[i]->conn, kind, data, flags);
+    naru_prepared *prepared;
+    if (naru_prepared_new(kind, data, NARU_WS_VALID, &prepared) != NARU_OK) {
+        return;
     }
+    for (size_t i = 0; i < the.count; i++) {
+        (void)naru_conn_send_prepared(the.subscribers[i]->conn, prepared);
+    }
+    naru_prepared_unref(prepared);
 }
 
 static void on_open(naru_conn *conn, void *user)

@@ -141,6 +141,16 @@ NARU_API void naru_client_free(naru_client *client);
 NARU_API naru_status naru_client_send(naru_client *client, naru_ws_kind kind, naru_span data, unsigned flags);
 /* send() of a message that is made once for many; statuses as naru_client_send. */
 NARU_API naru_status naru_client_send_prepared(naru_client *client, naru_prepared *prepared);
+/* Messages of any size in bounded memory, as naru_conn_send_source and naru_conn_send_file, whose on_done gets the
+ * client's inner connection, not to be kept. What is not queued yet is not counted as buffered.
+ * errors    NARU_END: closing or closed, nothing is sent and on_done is not called; else as there. */
+NARU_API naru_status naru_client_send_source(naru_client *client, naru_ws_kind kind, uint64_t bytes,
+                                             const naru_source *source, void *user, unsigned flags);
+NARU_API void naru_client_source_ready(naru_client *client);
+NARU_API naru_status naru_client_send_file(naru_client *client, naru_ws_kind kind, int fd, int64_t offset,
+                                           uint64_t bytes,
+                                           void (*on_done)(naru_conn *conn, naru_status status, void *user),
+                                           void *user);
 NARU_API naru_status naru_client_send_part(naru_client *client, naru_ws_kind kind, naru_span data, bool last,
                                            unsigned flags);
 /* A pong of one's own is for conn.ws.manual_pong. errors NARU_ERR_STATE: not open. NARU_ERR_ARGUMENT: more than 125

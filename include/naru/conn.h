@@ -96,6 +96,39 @@ NARU_API naru_ws_kind naru_prepared_kind(const naru_prepared *prepared);
  * errors    as naru_conn_send, but for NARU_ERR_UTF8.     thread: the connection's. */
 NARU_API naru_status naru_conn_send_prepared(naru_conn *conn, naru_prepared *prepared);
 
+/* Where the bytes of one large message come from, a piece at a time, as fast as the peer reads and no faster. Both are
+ * called from the loop, never inside a call on the connection. */
+typedef struct naru_source {
+    /* Write the next bytes to into. NARU_OK: *got_out of them, 1 to room. NARU_END: *got_out, 0 to room, and those were
+     * the last. NARU_MORE: none at the moment; naru_conn_source_ready tells when there are. Negative: it failed. */
+    naru_status (*pull)(void *user, uint8_t *into, size_t room, size_t *got_out);
+    /* Once, and the last that is heard of it; NULL: of no interest. NARU_OK: the whole message is queued.
+     * NARU_ERR_CLOSED: the connection is closing or gone (on_close follows). Else what failed, and the connection is
+     * being closed with 1011, since a message cannot be taken back: pull's own failure, NARU_ERR_ARGUMENT: it ended
+     * before the size that was announced, NARU_ERR_UTF8, NARU_ERR_MEMORY. */
+    void (*on_done)(naru_conn *conn, naru_status status, void *user);
+} naru_source;
+
+/* Send one message of any size in bounded memory: fragments of at most 64 KiB, pulled while the queue is below its
+ * high mark. Control frames go between them, so that pings, pongs and a Close never wait for the end. A message that
+ * fits one fragment leaves as one frame. Until on_done other messages are answered NARU_ERR_STATE. What the peer
+ * accepts is its own affair: naru itself takes 1024 fragments and 1 MiB unless told otherwise.
+ * shapes    bytes: how many it has; fewer are a failure, more are not asked for. NARU_UNLIMITED: until NARU_END.
+ *           flags: see naru_ws_send_part.
+ * lifetime  source is copied.
+ * errors    NARU_ERR_STATE: not open, or in the middle of another message. NARU_ERR_ARGUMENT: kind, or no pull.
+ *           NARU_ERR_MEMORY. Then on_done is not called. */
+NARU_API naru_status naru_conn_send_source(naru_conn *conn, naru_ws_kind kind, uint64_t bytes,
+                                           const naru_source *source, void *user, unsigned flags);
+/* The source that answered NARU_MORE has something now. From anywhere on the loop's thread, also from pull. */
+NARU_API void naru_conn_source_ready(naru_conn *conn);
+/* The same from a descriptor: a file, or a pipe or socket that is non-blocking (else reading it stops the whole loop).
+ * shapes    offset: where in the file; -1: from where the descriptor stands, as it must be for pipes and sockets.
+ *           bytes NARU_UNLIMITED: up to the end. on_done as in naru_source; NARU_ERR_SYSTEM: reading failed.
+ * lifetime  fd stays the caller's, who may close it in on_done and not before. */
+NARU_API naru_status naru_conn_send_file(naru_conn *conn, naru_ws_kind kind, int fd, int64_t offset, uint64_t bytes,
+                                         void (*on_done)(naru_conn *conn, naru_status status, void *user), void *user);
+
 NARU_API naru_status naru_conn_ping(naru_conn *conn, naru_span data); /* at most 125 bytes */
 NARU_API naru_status naru_conn_pong(naru_conn *conn, naru_span data);
 /* Start the closing handshake after what is queued; see naru_ws_close for code and reason. NARU_OK also if it is

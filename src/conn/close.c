@@ -66,7 +66,7 @@ void naru__conn_settle(naru_conn *conn)
     if (conn->phase != NARU__CONN_OPEN) {
         return;
     }
-    if (naru__stream_queued(conn->stream) > 0) {
+    if (naru__buf_size(&conn->stream->out) > 0) { /* shots have asked for it themselves */
         naru__stream_flush_later(conn->stream);
     }
     if (conn->ws.state < NARU_WS_CLOSED) {
@@ -138,6 +138,7 @@ void naru__conn_finish(naru_conn *conn)
     naru_close_info info = close_info(conn);
     conn->phase = NARU__CONN_GONE;
     naru__loop_timer_stop(loop, &conn->timer);
+    naru__conn_source_cancel(conn);
     if (opened && conn->handler->on_close) {
         conn->handler->on_close(conn, &info, conn->user);
     }
@@ -166,12 +167,16 @@ static void on_end(naru__stream *stream, naru_status why)
 static void on_drain(naru__stream *stream)
 {
     naru_conn *conn = stream->owner;
-    if (!conn->over_high || conn->phase != NARU__CONN_OPEN) {
+    if (conn->phase != NARU__CONN_OPEN) {
         return;
     }
+    bool owed = conn->over_high;
     conn->over_high = false;
-    if (conn->handler->on_drain) {
+    if (owed && conn->handler->on_drain) {
         conn->handler->on_drain(conn, conn->user);
+    }
+    if (conn->phase == NARU__CONN_OPEN && naru__conn_has_source(conn)) {
+        naru__conn_source_feed(conn);
     }
     naru__conn_settle(conn);
 }

@@ -20,10 +20,13 @@ typedef struct naru__conn_mark {
     uint64_t begin, end;
 } naru__conn_mark;
 
+typedef struct naru__conn_source naru__conn_source;
+
 struct naru__conn_cold {
     naru_buf held;          /* bytes of the peer that came before or during a pause */
     naru__conn_mark *marks; /* of NARU_QUEUE_DROP_OLDEST, oldest first */
     size_t marks_first, marks_end, marks_capacity;
+    naru__conn_source *source; /* of the message that is being pulled; NULL: none */
     uint64_t dropped, dropped_bytes;
     uint8_t reason_bytes; /* of the peer's Close */
     uint8_t reason[123];
@@ -121,6 +124,14 @@ static inline naru_status naru__conn_queue_admit(naru_conn *conn, size_t bytes)
 NARU_MUST_USE naru_status naru__conn_send_admit(naru_conn *conn, size_t bytes);
 /* What a send whose status this is answers, once all it queued is there. */
 naru_status naru__conn_send_answer(naru_conn *conn, naru_status status);
+
+/* source.c: go on with the message that is being pulled, from the loop only; the connection ended before it did. */
+void naru__conn_source_feed(naru_conn *conn);
+void naru__conn_source_cancel(naru_conn *conn);
+static inline bool naru__conn_has_source(const naru_conn *conn)
+{
+    return conn->cold && conn->cold->source;
+}
 
 /* Remember the message that was queued since `begin`. */
 void naru__conn_queue_mark(naru_conn *conn, uint64_t begin);

@@ -88,7 +88,7 @@ static naru_status send_long(naru_conn *conn, naru_ws_kind kind, naru_span data,
 naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
 {
     bool checked = kind != NARU_WS_TEXT || (flags & NARU_WS_VALID) != 0;
-    if (conn->phase != NARU__CONN_OPEN || !checked || data.size >= WRITE_THROUGH_BYTES_MIN ||
+    if (conn->phase != NARU__CONN_OPEN || !checked || data.size >= WRITE_THROUGH_BYTES_MIN || conn->stream->has_shots ||
         conn->options->queue_policy == NARU_QUEUE_DROP_OLDEST || !naru__conn_queue_fits(conn, data.size)) {
         return send_long(conn, kind, data, flags);
     }
@@ -101,13 +101,12 @@ naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, u
     if (first) {
         naru__stream_flush_later(conn->stream);
     }
-    return naru__stream_queued(conn->stream) <= conn->options->queue_high_bytes ? NARU_OK
-                                                                                : naru__conn_send_answer(conn, NARU_OK);
+    return naru__buf_size(out) <= conn->options->queue_high_bytes ? NARU_OK : naru__conn_send_answer(conn, NARU_OK);
 }
 
 naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span data, bool last, unsigned flags)
 {
-    naru_status status = naru__conn_send_admit(conn, data.size);
+    naru_status status = naru__conn_has_source(conn) ? NARU_ERR_STATE : naru__conn_send_admit(conn, data.size);
     if (status != NARU_OK) {
         return status;
     }

@@ -45,8 +45,8 @@ unsigned naru__ws_frozen_class(const naru_ws *ws, size_t bytes, unsigned flags)
 }
 _Static_assert(CLASS_ANY + BITS_MAX - 1 + 1 - BITS_MIN < NARU__WS_FROZEN_CLASSES, "14 bits have the last class");
 
-/* zlib never refers to the farthest 262 bytes of its window, so the window that sees a whole message is that longer; and
- * what it sets up for each compressor grows with its memory level. */
+/* zlib never refers to the farthest 262 bytes of its window, so the window that sees a whole message is that longer;
+ * and what it sets up for each compressor grows with its memory level. */
 static void fit_small(size_t bytes, unsigned *bits, unsigned *memory_level)
 {
     while (*bits > BITS_MIN && (size_t)1 << (*bits - 1) >= bytes &&

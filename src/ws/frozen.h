@@ -28,7 +28,9 @@ unsigned naru__ws_frozen_class(const naru_ws *ws, size_t bytes, unsigned flags);
 /* A compressed one went out: the peer's window holds bytes now that our compressor does not know of. */
 static inline void naru__ws_frozen_sent(naru_ws *ws)
 {
-    ws->flags |= NARU__WS_OWN_STALE;
+    if ((ws->flags & NARU__WS_OWN_FRESH) == 0) {
+        ws->flags |= NARU__WS_OWN_STALE;
+    }
 }
 
 #endif

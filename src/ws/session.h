@@ -120,6 +120,16 @@ static inline bool naru__ws_wants_compression(const naru_ws *ws, size_t payload_
     return (flags & NARU_WS_COMPRESS) != 0 || payload_bytes >= ws->options->deflate.threshold_bytes;
 }
 
+/* Keep other messages out until the first part of one that is to come in parts. */
+static inline void naru__ws_sending_reserve(naru_ws *ws)
+{
+    ws->sending = NARU__WS_BEGUN;
+}
+static inline void naru__ws_sending_release(naru_ws *ws)
+{
+    ws->sending = ws->sending == NARU__WS_BEGUN ? 0 : ws->sending;
+}
+
 /* ---- for ws/ only -------------------------------------------------------------------------------------- */
 
 /* A way to fail. text fits a Close's reason. */
