@@ -303,6 +303,10 @@ for (const revision of [4, 3]) {
     const session = await open(calm, revision);
     const answer = await request(session.url, { method: "POST", body: one("4" + "x".repeat(1000001)) });
     assert.deepEqual([answer.status, answer.text], [413, ""]);
+    const chunked = http.request(session.url, { method: "POST", headers: { "Transfer-Encoding": "chunked" } });
+    const status = new Promise((resolve) => chunked.on("response", (answer) => resolve(answer.statusCode)));
+    chunked.end("x".repeat(1000100));
+    assert.equal(await status, 413);
     await request(session.url, { method: "POST", body: one("4still") });
     assert.equal((await request(session.url)).text, one("4still"));
   });
