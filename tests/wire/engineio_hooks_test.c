@@ -259,6 +259,48 @@ TEST(fields_of_the_applications_own)
     site_close(&self);
 }
 
+#define FROM(origin, more)                                                                                             \
+    "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\nOrigin: " origin "\r\n" more "\r\n"
+#define UPGRADE_FROM(origin)                                                                                           \
+    "GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\n" RIG_UPGRADE_FIELDS "Origin: " origin "\r\n\r\n"
+
+static void expect_fields(site *self, const char *request, int status, const char *origin, const char *vary)
+{
+    peer p;
+    answer a = peer_ask(&p, &self->rig, request);
+    CHECK_EQ(a.status, status);
+    CHECK_STR(answer_field(&a, "Access-Control-Allow-Origin"), origin);
+    CHECK_STR(answer_field(&a, "Vary"), vary);
+    CHECK_STR(answer_field(&a, "Access-Control-Allow-Credentials"), *vary ? "true" : "");
+    answer_free(&a);
+    peer_close(&p);
+}
+
+TEST(pages_of_other_origins)
+{
+    static site self;
+    static const char *const origins[] = {"http://one.example", "http://two.example"};
+    site_open(&self, (naru_eio_options){0});
+    expect_fields(&self, FROM("http://one.example", ""), 200, "", "");
+    CHECK_EQ(ask(&self, UPGRADE_FROM("http://one.example"), NULL, 0), 403);
+    CHECK_EQ(ask(&self, UPGRADE_FROM("http://naru.test"), NULL, 0), 101);
+    site_close(&self);
+    site_open(
+        &self,
+        (naru_eio_options){
+            .cors = {
+                .origins = origins, .origins_count = 2, .credentials = true, .methods = "GET,POST", .max_age_s = 60}});
+    expect_fields(&self, FROM("http://two.example", ""), 200, "http://two.example", "Origin");
+    expect_fields(&self, FROM("http://three.example", ""), 200, "", "Origin");
+    expect_fields(&self, "GET /engine.io/?EIO=4 HTTP/1.1\r\nHost: a\r\nOrigin: http://one.example\r\n\r\n", 400,
+                  "http://one.example", "Origin");
+    expect_fields(&self, "OPTIONS /engine.io/ HTTP/1.1\r\nHost: a\r\nOrigin: http://one.example\r\n\r\n", 204,
+                  "http://one.example", "Origin, Access-Control-Request-Headers");
+    CHECK_EQ(ask(&self, UPGRADE_FROM("http://two.example"), NULL, 0), 101);
+    CHECK_EQ(ask(&self, UPGRADE_FROM("http://three.example"), NULL, 0), 403);
+    site_close(&self);
+}
+
 /* ---- limits --------------------------------------------------------------------------------------------------- */
 
 TEST(sessions_of_one_address)
@@ -393,8 +435,9 @@ TEST_MAIN({"what a session knows", what_a_session_knows},
           {"ids of the application's own", ids_of_the_applications_own},
           {"a request is kept back", a_request_is_kept_back},
           {"fields of the application's own", fields_of_the_applications_own},
-          {"sessions of one address", sessions_of_one_address}, {"sessions of all", sessions_of_all},
-          {"only one transport", only_one_transport}, {"back-pressure over polling", back_pressure_over_polling},
+          {"pages of other origins", pages_of_other_origins}, {"sessions of one address", sessions_of_one_address},
+          {"sessions of all", sessions_of_all}, {"only one transport", only_one_transport},
+          {"back-pressure over polling", back_pressure_over_polling},
           {"the application closes", the_application_closes},
           {"the application closes a websocket", the_application_closes_a_websocket},
           {"the path outlives the server on it", the_path_outlives_the_server_on_it})
