@@ -6,8 +6,8 @@
 #include <naru/budget.h>
 #include <naru/client.h>
 #include <naru/conn.h>
-#include <naru/engineio_server.h>
 #include <naru/crew.h>
+#include <naru/engineio_server.h>
 #include <naru/http.h>
 #include <naru/hub.h>
 #include <naru/json.h>

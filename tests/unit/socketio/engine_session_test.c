@@ -213,7 +213,7 @@ TEST(an_upgrade)
     CHECK_EQ(hear(&session, NARU__ENGINE_PROBE, '2', "probe", 3), NARU_MORE);
     CHECK_STR(done(&session), "PA[6]");
     CHECK_EQ(naru__engine_session_get(&session, 4), NARU_OK);
-    CHECK_EQ(naru__engine_session_deadline_ms(&session), 104);
+    CHECK_EQ(naru__engine_session_deadline_ms(&session), 103);
     naru__engine_session_tick(&session, 104);
     CHECK_STR(done(&session), "A[6]");
     CHECK_EQ(say(&session, 1), NARU_OK);
