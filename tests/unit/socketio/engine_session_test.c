@@ -116,7 +116,9 @@ TEST(we_say_goodbye)
     CHECK_STR(done(&session), "C");
     CHECK_EQ(say(&session, 1), NARU_ERR_STATE);
     CHECK_EQ(naru__engine_session_get(&session, 6), NARU_OK);
-    CHECK_STR(done(&session), "A[4x\x1e"
+    CHECK_STR(done(&session), "A[4x]");
+    CHECK_EQ(naru__engine_session_get(&session, 7), NARU_OK);
+    CHECK_STR(done(&session), "A[6\x1e"
                               "1]XF");
     session = open_session(4, NARU__ENGINE_POLLING);
     naru__engine_session_close(&session, NARU__ENGINE_FORCED_CLOSE, 5);
