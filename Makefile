@@ -21,6 +21,7 @@ help:
 	@echo 'make lint     clang-tidy and cppcheck'
 	@echo 'make format   clang-format, in place'
 	@echo 'make fuzz     the fuzz targets for FUZZ_SECONDS=$(FUZZ_SECONDS) each; FUZZ=regex chooses'
+	@echo 'make soak     the long tests that make test leaves out'
 	@echo 'make deps     install what make test needs'
 	@echo 'make clean    remove build/'
 
@@ -48,6 +49,11 @@ test: deps
 	@mkdir -p build/all
 	@printf 'subdirs(../%s)\n' $(CTEST_PRESETS) > build/all/CTestTestfile.cmake
 	@cd build/all && ctest -j $(TEST_JOBS) --output-on-failure --timeout 120 --no-tests=error -R '$(TESTS)'
+
+# What takes too long for every day: a message of 10 GiB each way.
+.PHONY: soak
+soak: build-release
+	@cd build/release && ctest -C soak -L soak --verbose --no-tests=error
 
 # A build directory of its own: the seconds stay what they are in `make test`.
 FUZZ ?= .

@@ -48,7 +48,7 @@ DEFLATE = {"naru": NARU + ["--deflate"], "libwebsockets": built("lws", "--deflat
 HANDSHAKE = {**{name: ECHO[name] for name in ECHO if name not in ("floor io_uring", "floor epoll", "socket.io")}}
 HANDSHAKE = {"floor accept": floor("epoll", "--close"), **HANDSHAKE}
 IDLE = {name: ECHO[name] for name in ECHO if not name.startswith("floor") and name != "socket.io"}
-TOPIC = str(BUILD / "bench" / "topic_bench")
+TOPIC = str(BUILD / "tests" / "fixtures" / "topic-bench")
 FANOUT = {"floor send()": floor("fanout", "106", "102"), "floor io_uring": floor("uring_fanout", "106", "102"),
           "naru": [TOPIC, "--listen", "127.0.0.1:0"], "ws": node("ws.mjs", "--topic")}
 # A compressed fan-out is compared with the same one without compression.
@@ -77,6 +77,8 @@ ROWS = [
     row("deflate-1k", "deflate, 1 KiB JSON, context both ways", DEFLATE, "--deflate --content json --size 1024"),
     row("deflate-1k-plain", "deflate, 1 KiB JSON, no context", DEFLATE,
         "--deflate --no-context --content json --size 1024"),
+    row("deflate-100", "deflate, 100 B JSON, context both ways", DEFLATE, "--deflate --content json --size 100"),
+    row("deflate-16k", "deflate, 16 KiB JSON, context both ways", DEFLATE, "--deflate --content json --size 16384"),
     row("fanout-1k", "fan-out of 100 B to 1,000, one in flight", FANOUT,
         "--mode publish --connections 1000 --size 100 --content ascii", unit="µs a delivery"),
     row("fanout-1k-w8", "fan-out of 100 B to 1,000, eight in flight", FANOUT,

@@ -12,6 +12,7 @@ if(NARU_APPS)
   pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 endif()
 if(NARU_TESTS)
-  # One example stands on libuv's loop; without libuv it is left out.
+  # The adapters and their examples stand on other people's loops; without these they are left out.
   pkg_check_modules(UV IMPORTED_TARGET libuv)
+  pkg_check_modules(EVENT IMPORTED_TARGET libevent_core)
 endif()

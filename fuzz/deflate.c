@@ -51,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     naru_ws_options options = {.fragments_max = UINT32_MAX, .delivery = (naru_ws_delivery)(data[0] % 3)};
     options.deflate.level = (uint8_t)(1 + (data[0] >> 2) % 9);
     options.deflate.memory_level = (uint8_t)(1 + data[1] % 9);
+    options.deflate.context_bytes_max = data[1] % 2 ? 0 : (uint32_t)256 << data[1] / 2 % 8;
     uint8_t bits = (uint8_t)(9 + (data[1] >> 4) % 7);
     naru_ws_deflate deflate = {.enabled = true,
                                .server_no_context_takeover = data[0] & 2,

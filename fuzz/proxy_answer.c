@@ -71,8 +71,8 @@ static result run(naru_loop *loop, const char *proxy, naru_span text, uint32_t s
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const proxies[] = {"http://127.0.0.1:1", "http://me:you@127.0.0.1:1", "socks5://127.0.0.1:1",
-                                          "socks5://me:you@127.0.0.1:1"};
+    static const char *const proxies[] = {"http://127.0.0.1:1", "http://me:you@127.0.0.1:1", "socks5h://127.0.0.1:1",
+                                          "socks5h://me:you@127.0.0.1:1"};
     static naru_loop *loop;
     loop = loop ? loop : naru_loop_new(NULL);
     HOLD(loop != NULL);

@@ -122,6 +122,10 @@ static int fuzz_session(naru_ws_role role, const uint8_t *data, size_t size)
         fuzz_story pieces = fuzz__run(role, &options, &deflate, data + 3, size - 3, 1 + data[2] % 37U);
         fuzz__same(&whole, &pieces);
     }
+    options.delivery = NARU_WS_MESSAGES;
+    options.parts_from_bytes = 1 + data[1];
+    fuzz_story streamed = fuzz__run(role, &options, &deflate, data + 3, size - 3, 1 + data[2] % 37U);
+    fuzz__same(&whole, &streamed);
     return 0;
 }
 

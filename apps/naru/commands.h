@@ -8,5 +8,6 @@ extern const cli_command connect_command;
 extern const cli_command serve_command;
 extern const cli_command echo_command;
 extern const cli_command probe_command;
+extern const cli_command bench_command;
 
 #endif

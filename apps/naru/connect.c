@@ -9,6 +9,7 @@
 
 #include "commands.h"
 #include "exit_status.h"
+#include "headers.h"
 #include "url.h"
 
 /* How long an answer to --once may take. */
@@ -88,16 +89,6 @@ static const option options[] = {
     {OPTION_ON, 'v', "verbose", NULL, "show the handshake, pings, and failures in full", AT(verbose), 0, 0},
 };
 
-static int check_header(const cli_command *command, const char *header)
-{
-    const char *colon = strchr(header, ':');
-    naru_span name = {(const uint8_t *)header, colon ? (size_t)(colon - header) : 0};
-    if (!naru_http_is_token(name)) {
-        return options_complain(command, "--header wants 'NAME: VALUE', not '%s'", header);
-    }
-    return OPTIONS_RUN;
-}
-
 static int check_close(const cli_command *command, const connect_settings *settings)
 {
     naru_span reason = naru_span_of(settings->close_reason);
@@ -162,11 +153,9 @@ static int check(const cli_command *command, const connect_settings *settings)
     if (way != OPTIONS_RUN) {
         return way;
     }
-    for (size_t i = 0; i < settings->headers.count; i++) {
-        int status = check_header(command, settings->headers.items[i]);
-        if (status != OPTIONS_RUN) {
-            return status;
-        }
+    int headers = headers_check(command, &settings->headers);
+    if (headers != OPTIONS_RUN) {
+        return headers;
     }
     if (settings->base64 + settings->hex + settings->raw > 1) {
         return options_complain(command, "--base64, --hex and --raw exclude each other");

@@ -118,15 +118,18 @@ void connect_json_close(connect_session *session, const naru_close_info *info)
     close_event(session, &line);
 }
 
-void connect_json_frame(connect_session *session, bool sent, const char *opcode, bool last, bool compressed,
-                        uint64_t bytes)
+void connect_json_frame(connect_session *session, const naru_ws_frame *frame)
 {
     json_writer line;
     open_event(session, &line, "frame");
-    json_writer_text(&line, "direction", naru_span_of(sent ? "out" : "in"));
-    json_writer_text(&line, "opcode", naru_span_of(opcode));
-    json_writer_flag(&line, "fin", last);
-    json_writer_flag(&line, "compressed", compressed);
-    json_writer_number(&line, "bytes", (int64_t)bytes);
+    json_writer_text(&line, "direction", naru_span_of(frame->sent ? "out" : "in"));
+    json_writer_text(&line, "opcode", naru_span_of(connect_opcode_name(frame->opcode)));
+    json_writer_flag(&line, "fin", frame->fin);
+    json_writer_flag(&line, "compressed", connect_frame_compressed(frame));
+    json_writer_number(&line, "bytes", (int64_t)frame->payload_bytes);
+    json_writer_number(&line, "wire_bytes", (int64_t)frame->wire_bytes);
+    if (connect_close_code(frame) != 0) {
+        json_writer_number(&line, "code", connect_close_code(frame));
+    }
     close_event(session, &line);
 }

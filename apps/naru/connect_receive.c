@@ -37,22 +37,3 @@ void connect_receive_message(naru_client *client, naru_ws_kind kind, naru_span d
         naru_client_pause(client);
     }
 }
-
-void connect_receive_part(naru_client *client, const naru_ws_event *part, void *user)
-{
-    connect_session *session = user;
-    const char *opcode = !part->first ? "continuation" : part->kind == NARU_WS_TEXT ? "text" : "binary";
-    connect_trace(session, false, opcode, part->last, part->compressed, part->data.size);
-    if (part->first && part->last) {
-        connect_receive_message(client, part->kind, part->data, user);
-        return;
-    }
-    if (naru_buf_append(&session->message, part->data) != NARU_OK) {
-        connect_fail(session, "a message cannot be shown: out of memory");
-        return;
-    }
-    if (part->last) {
-        connect_receive_message(client, part->kind, naru_buf_span(&session->message), user);
-        naru_buf_deinit(&session->message);
-    }
-}

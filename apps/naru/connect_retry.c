@@ -1,109 +1,78 @@
-/* naru connect --reconnect: a lost connection is followed by another one, after a pause that doubles with each try in a
- * row and is partly drawn by lot, so that a server's clients do not all come back at once.
+/* naru connect --reconnect: what is said of losses and of the tries that follow; the library makes them. Without the
+ * option the first loss is the end.
  *
- * Not for: what waits to be sent meanwhile (connect_queue.c). Source: RFC 6455 7.2.3. */
-#include <sys/random.h>
-
+ * Source: none. */
 #include "connect_session.h"
 #include "exit_status.h"
 
-enum {
-    FIRST_MS = 500,
-    LONGEST_MS = 30000,
-    STEADY_MS = 10000 /* a connection that lasted so long starts the pauses anew */
-};
+bool connect_retry_waits(const connect_session *session)
+{
+    return naru_reconnector_state(session->retry.reconnector) == NARU_RECONNECT_WAITING;
+}
 
-static void on_time(void *user)
+static bool should_retry(naru_reconnector *reconnector, const naru_reconnect_loss *loss, void *user)
+{
+    const connect_session *session = user;
+    (void)reconnector;
+    return session->settings->reconnect && !session->closing && session->status < 0 && naru_reconnect_wise(loss);
+}
+
+static void on_up(naru_reconnector *reconnector, void *user)
 {
     connect_session *session = user;
-    session->retry.waiting = false;
-    naru_client_free(session->client);
-    session->client = NULL;
-    int status = connect_open(session);
-    if (status != OPTIONS_RUN) {
-        connect_decide(session, status);
-        connect_leave(session);
+    (void)reconnector;
+    if (session->retry.again) {
+        connect_input_again(session);
     }
+    session->retry.again = true;
 }
 
-naru_status connect_retry_open(connect_session *session)
+static void on_down(naru_reconnector *reconnector, const naru_reconnect_loss *loss, void *user)
 {
-    session->retry.failure_status = -1;
-    if (!session->settings->reconnect) {
-        return NARU_OK;
-    }
-    session->retry.timer = naru_timer_new(session->loop, on_time, session);
-    return session->retry.timer ? NARU_OK : NARU_ERR_MEMORY;
+    connect_session *session = user;
+    (void)reconnector;
+    connect_notice(session, "try %u of %llu in %.1f seconds", loss->attempts + 1,
+                   (unsigned long long)session->settings->tries_max, (double)loss->delay_ms / 1000);
 }
 
-/* What another try may change: not a bad URL, a certificate, a broken protocol, or a server that says no to us. */
-static bool worth_a_try(const naru_client_failure *failure, int status)
+/* The target itself was wrong: nobody has told of that yet. */
+static int status_of_refusal(connect_session *session, const naru_client_failure *failure)
 {
-    int http = failure->http_status;
-    if (status == EXIT_REFUSED) {
-        return http >= 500 || http == 408 || http == 425 || http == 429;
-    }
-    return status == EXIT_CONNECT || status == EXIT_LOST || status == EXIT_TIMEOUT;
+    bool usage = failure->status == NARU_ERR_ARGUMENT || failure->status == NARU_ERR_UNSUPPORTED;
+    connect_notice(session, "%s", failure->text ? failure->text : naru_status_text(failure->status));
+    return usage ? EXIT_USAGE : EXIT_OWN;
 }
 
-void connect_retry_note(connect_session *session, const naru_client_failure *failure)
+static void on_giving_up(naru_reconnector *reconnector, const naru_reconnect_loss *loss, void *user)
 {
-    session->retry.failure_status = (int)exit_status_of_failure(failure);
-    session->retry.retryable = worth_a_try(failure, session->retry.failure_status);
+    connect_session *session = user;
+    (void)reconnector;
+    int status = session->retry.status;
+    if (!loss->close && loss->failure) {
+        status = status_of_refusal(session, loss->failure);
+    } else if (loss->end == NARU_RECONNECT_ATTEMPTS) {
+        connect_notice(session, "gave up after %u tries", loss->attempts);
+    }
+    connect_decide(session, status);
+    connect_leave(session);
 }
 
-static uint32_t pause_ms(uint64_t tries)
+naru_status connect_retry_open(connect_session *session, const naru_reconnect_target *target,
+                               const naru_client_handler *handler)
 {
-    uint32_t whole = LONGEST_MS;
-    if (tries < 6) {
-        whole = (uint32_t)FIRST_MS << tries;
-    }
-    uint32_t lot = 0;
-    if (getrandom(&lot, sizeof lot, GRND_NONBLOCK) != (ssize_t)sizeof lot) {
-        lot = 0;
-    }
-    return whole / 2 + lot % (whole / 2 + 1);
-}
-
-static bool wanted(const connect_session *session, uint16_t code)
-{
-    const connect_retry *retry = &session->retry;
-    if (!session->settings->reconnect || session->closing || session->status >= 0) {
-        return false;
-    }
-    /* Without a failure it was the peer's Close: 1000 and none say that all is done. */
-    return retry->failure_status >= 0 ? retry->retryable : code != 1000 && code != 1005;
-}
-
-bool connect_retry_start(connect_session *session, int status, uint16_t code)
-{
-    connect_retry *retry = &session->retry;
-    bool again = wanted(session, code);
-    retry->failure_status = -1;
-    if (!again) {
-        return false;
-    }
-    uint64_t now_ms = naru_loop_now_ms(session->loop);
-    if (retry->opened_ms != 0 && now_ms - retry->opened_ms >= STEADY_MS) {
-        retry->tries = 0;
-    }
-    retry->opened_ms = 0;
-    if (retry->tries == session->settings->tries_max) {
-        connect_notice(session, "gave up after %llu tries", (unsigned long long)retry->tries);
-        connect_decide(session, status);
-        return false;
-    }
-    uint32_t delay_ms = pause_ms(retry->tries);
-    retry->tries++;
-    retry->waiting = true;
-    connect_notice(session, "try %llu of %llu in %.1f seconds", (unsigned long long)retry->tries,
-                   (unsigned long long)session->settings->tries_max, (double)delay_ms / 1000);
-    naru_timer_start(retry->timer, delay_ms);
-    return true;
-}
-
-void connect_retry_stop(connect_session *session)
-{
-    session->retry.waiting = false;
-    naru_timer_stop(session->retry.timer);
+    naru_reconnect_options options = {
+        .target = *target,
+        .attempts_max = (uint32_t)session->settings->tries_max,
+        /* connect_send.c knows when it is enough. */
+        .offline_bytes_max = NARU_UNLIMITED,
+        .offline_messages_max = UINT32_MAX,
+    };
+    naru_reconnect_handler handlers = {
+        .on_up = on_up,
+        .on_down = on_down,
+        .on_giving_up = on_giving_up,
+        .should_retry = should_retry,
+        .client = *handler,
+    };
+    return naru_reconnector_new(session->loop, &options, &handlers, session, &session->retry.reconnector);
 }

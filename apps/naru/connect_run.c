@@ -9,6 +9,7 @@
 
 #include "connect_session.h"
 #include "exit_status.h"
+#include "headers.h"
 
 /* ---- signals
  * --------------------------------------------------------------------------------------------------- */
@@ -21,14 +22,14 @@ static void on_signal(void *user, int signal)
         return;
     }
     connect_decide(session, EXIT_SIGNAL + signal);
+    naru_client *client = naru_reconnector_client(session->retry.reconnector);
+    session->closing = true;
     if (session->over) {
         naru_loop_stop(session->loop);
-    } else if (session->retry.waiting) {
-        connect_retry_stop(session);
-        connect_leave(session);
+    } else if (connect_retry_waits(session) || !client) {
+        (void)naru_reconnector_close(session->retry.reconnector, 1000, (naru_span){0});
     } else {
-        session->closing = true;
-        naru_client_abort(session->client);
+        naru_client_abort(client);
     }
 }
 
@@ -55,31 +56,6 @@ static void on_continue(void *user, int signal)
  * ------------------------------------------------------------------------------------------------- */
 
 enum { FIELDS_MAX = OPTION_LIST_MAX, REDIRECTS_MAX = 10 };
-
-static naru_span trimmed(const char *text)
-{
-    naru_span span = naru_span_of(text);
-    while (span.size > 0 && (span.data[0] == ' ' || span.data[0] == '\t')) {
-        span.data++;
-        span.size--;
-    }
-    while (span.size > 0 && (span.data[span.size - 1] == ' ' || span.data[span.size - 1] == '\t')) {
-        span.size--;
-    }
-    return span;
-}
-
-/* The command line has seen to it that each header has its colon. */
-static size_t read_headers(const option_list *headers, naru_http_field *fields)
-{
-    for (size_t i = 0; i < headers->count; i++) {
-        const char *colon = strchr(headers->items[i], ':');
-        size_t name_bytes = colon ? (size_t)(colon - headers->items[i]) : 0;
-        fields[i].name = (naru_span){(const uint8_t *)headers->items[i], name_bytes};
-        fields[i].value = trimmed(colon ? colon + 1 : "");
-    }
-    return headers->count;
-}
 
 static size_t read_cookies(const option_list *cookies, naru_http_field *fields)
 {
@@ -114,43 +90,47 @@ static void read_way(const connect_settings *settings, naru_client_options *opti
     }
 }
 
-int connect_open(connect_session *session)
-{
-    const connect_settings *settings = session->settings;
+/* What the connections are made with, and what that points to. */
+typedef struct connect_target {
+    naru_reconnect_target made;
     naru_http_field fields[FIELDS_MAX];
     naru_http_field cookies[FIELDS_MAX];
     char user[CONNECT_AUTH_BYTES_MAX + 1];
-    char address[256] = "";
+    char address[256];
+} connect_target;
+
+static void make_target(const connect_session *session, connect_target *self)
+{
+    const connect_settings *settings = session->settings;
     if (settings->unix_path) {
-        snprintf(address, sizeof address, "unix:%s", settings->unix_path);
+        snprintf(self->address, sizeof self->address, "unix:%s", settings->unix_path);
     }
-    naru_client_options options = {
+    self->made.url = session->url;
+    self->made.options = (naru_client_options){
         .conn.ws.message_bytes_max = settings->message_bytes_max,
         .conn.ws.ping_interval_ms = settings->ping_interval_ms == 0 ? NARU_NEVER : settings->ping_interval_ms,
         .conn.ws.deflate.enabled = settings->deflate,
-        .conn.ws.delivery = settings->trace ? NARU_WS_FRAMES : NARU_WS_MESSAGES,
         .protocols = settings->protocols.items,
         .protocols_count = settings->protocols.count,
-        .fields = fields,
-        .fields_count = read_headers(&settings->headers, fields),
+        .fields = self->fields,
+        .fields_count = headers_read(&settings->headers, self->fields),
         .origin = settings->origin,
-        .address = settings->unix_path ? address : NULL,
+        .address = settings->unix_path ? self->address : NULL,
         .tls = session->tls,
         .handshake_timeout_ms = settings->timeout_ms,
         .allow_bad_ports = true,
-        .cookies = cookies,
-        .cookies_count = read_cookies(&settings->cookies, cookies),
+        .cookies = self->cookies,
+        .cookies_count = read_cookies(&settings->cookies, self->cookies),
     };
-    read_auth(settings->auth, user, &options);
-    read_way(settings, &options);
-    const char *reason = NULL;
-    naru_status status =
-        naru_client_open(session->loop, session->url, &options, &connect_handler, session, &session->client, &reason);
-    if (status == NARU_OK) {
-        return OPTIONS_RUN;
-    }
-    connect_notice(session, "%s", reason ? reason : naru_status_text(status));
-    return status == NARU_ERR_ARGUMENT || status == NARU_ERR_UNSUPPORTED ? EXIT_USAGE : EXIT_OWN;
+    read_auth(settings->auth, self->user, &self->made.options);
+    read_way(settings, &self->made.options);
+}
+
+static bool open_connection(connect_session *session, const connect_target *target)
+{
+    naru_client_handler handler = connect_handler;
+    handler.on_frame = session->settings->trace ? connect_trace : NULL;
+    return connect_retry_open(session, &target->made, &handler) == NARU_OK;
 }
 
 static bool hear_signals(connect_session *session)
@@ -165,8 +145,7 @@ static bool open_parts(connect_session *session)
 {
     const char *pattern = session->settings->pattern;
     session->has_pattern = pattern && regcomp(&session->pattern, pattern, REG_EXTENDED) == 0;
-    return (!pattern || session->has_pattern) && connect_pings_open(session) == NARU_OK &&
-           connect_retry_open(session) == NARU_OK;
+    return (!pattern || session->has_pattern) && connect_pings_open(session) == NARU_OK;
 }
 
 static void close_parts(connect_session *session)
@@ -175,29 +154,24 @@ static void close_parts(connect_session *session)
         regfree(&session->pattern);
     }
     naru_timer_free(session->pings.timer);
-    naru_timer_free(session->retry.timer);
     connect_replay_free(session);
-    connect_queue_free(&session->offline);
-    naru_buf_deinit(&session->message);
     (void)connect_record_end(session);
 }
 
 static int run(connect_session *session)
 {
+    connect_target target = {.made.url = NULL};
+    make_target(session, &target);
     session->finish = naru_timer_new(session->loop, connect_on_finish, session);
     if (!session->finish || output_open(&session->out, session->loop, connect_on_output, session) != NARU_OK ||
-        !hear_signals(session) || !open_parts(session)) {
+        !hear_signals(session) || !open_parts(session) || !open_connection(session, &target)) {
         connect_notice(session, "cannot start: out of memory or of descriptors");
         return EXIT_OWN;
     }
     if (!connect_record_open(session) || !connect_replay_open(session)) {
         return EXIT_OWN;
     }
-    int status = connect_open(session);
-    if (status != OPTIONS_RUN) {
-        return status;
-    }
-    status = naru_loop_run(session->loop) == NARU_OK && session->status >= 0 ? session->status : EXIT_OWN;
+    int status = naru_loop_run(session->loop) == NARU_OK && session->status >= 0 ? session->status : EXIT_OWN;
     return connect_record_end(session) ? status : EXIT_OWN;
 }
 
@@ -210,7 +184,7 @@ static bool wants_colours(void)
 
 int connect_run(const connect_settings *settings, const char *url, naru_tls *tls)
 {
-    connect_session session = {.settings = settings, .status = -1, .url = url, .tls = tls};
+    connect_session session = {.settings = settings, .status = -1, .retry.failure_status = -1, .url = url, .tls = tls};
     session.terminal = isatty(STDOUT_FILENO) == 1;
     session.person = session.terminal && isatty(STDIN_FILENO) == 1;
     session.colours = session.terminal && wants_colours();
@@ -220,7 +194,7 @@ int connect_run(const connect_settings *settings, const char *url, naru_tls *tls
     }
     int status = run(&session);
     connect_input_stop(&session);
-    naru_client_free(session.client);
+    naru_reconnector_free(session.retry.reconnector);
     naru_timer_free(session.finish);
     close_parts(&session);
     output_close(&session.out);

@@ -4,9 +4,6 @@
 #include "connect_session.h"
 #include "encoding.h"
 
-/* The session's default for deflate.threshold_bytes. */
-enum { THRESHOLD_BYTES = 64 };
-
 connect_form connect_form_of(const connect_settings *settings)
 {
     return settings->base64 ? FORM_BASE64 : settings->hex ? FORM_HEX : FORM_PLAIN;
@@ -24,41 +21,21 @@ void connect_complain(connect_session *session, const char *what)
     }
 }
 
-/* With a trace, the default is spelled out, so that it can be told what a frame was. */
-static bool leaves_compressed(const connect_session *session, size_t bytes)
-{
-    return naru_client_extensions(session->client).size > 0 && bytes >= THRESHOLD_BYTES;
-}
-
 static naru_status send_now(connect_session *session, naru_ws_kind kind, naru_span data)
 {
-    bool compressed = false;
-    unsigned flags = 0;
-    if (session->settings->trace) {
-        compressed = leaves_compressed(session, data.size);
-        flags = compressed ? NARU_WS_COMPRESS : NARU_WS_PLAIN;
-    }
-    naru_status status = naru_client_send(session->client, kind, data, flags);
+    naru_status status = session->settings->reconnect ? naru_reconnector_send(session->retry.reconnector, kind, data, 0)
+                                                      : naru_client_send(session->client, kind, data, 0);
     if (status == NARU_OK || status == NARU_FULL) {
-        connect_trace(session, true, kind == NARU_WS_TEXT ? "text" : "binary", true, compressed, data.size);
         connect_record_message(session, "sent", kind, data);
     }
     return status;
 }
 
-static naru_status keep(connect_session *session, naru_ws_kind kind, naru_span data)
+/* A person is told that there is no room; a program's input is just not read on. */
+static bool too_much_waits(connect_session *session, size_t bytes)
 {
-    uint64_t max = session->settings->offline_bytes_max;
-    if (session->person && connect_queue_bytes(&session->offline) + data.size > max) {
-        connect_complain(session, "there is no connection, and --offline-max is reached");
-        return NARU_OK;
-    }
-    naru_status status = connect_queue_push(&session->offline, kind, data);
-    if (status != NARU_OK) {
-        connect_complain(session, naru_status_text(status));
-        return status;
-    }
-    return connect_queue_bytes(&session->offline) >= max ? NARU_FULL : NARU_OK;
+    uint64_t kept = naru_reconnector_offline_bytes(session->retry.reconnector);
+    return session->person && !session->open && kept + bytes > session->settings->offline_bytes_max;
 }
 
 naru_status connect_send_message(connect_session *session, naru_ws_kind kind, naru_span data)
@@ -71,42 +48,25 @@ naru_status connect_send_message(connect_session *session, naru_ws_kind kind, na
         connect_complain(session, "not UTF-8 (--binary sends any bytes)");
         return NARU_ERR_UTF8;
     }
-    bool offline = session->retry.timer && !session->closing && !session->over;
-    if (offline && (!session->open || naru_client_state(session->client) != NARU_OPEN)) {
-        return keep(session, kind, data);
+    if (too_much_waits(session, data.size)) {
+        connect_complain(session, "there is no connection, and --offline-max is reached");
+        return NARU_OK;
     }
     naru_status status = send_now(session, kind, data);
     if (status < 0) {
         connect_complain(session, naru_status_text(status));
+        return status;
+    }
+    uint64_t kept = naru_reconnector_offline_bytes(session->retry.reconnector);
+    if ((kept > 0 || !session->open) && kept >= session->settings->offline_bytes_max) {
+        return NARU_FULL;
     }
     return status == NARU_END ? NARU_ERR_CLOSED : status;
 }
 
-void connect_send_offline(connect_session *session)
-{
-    naru_ws_kind kind;
-    naru_span data;
-    while (connect_queue_first(&session->offline, &kind, &data)) {
-        naru_status status = send_now(session, kind, data);
-        if (status == NARU_END) {
-            return;
-        }
-        if (status < 0) {
-            connect_fail(session, "what had waited cannot be sent: %s", naru_status_text(status));
-            return;
-        }
-        connect_queue_drop(&session->offline);
-    }
-    connect_input_again(session);
-}
-
 naru_status connect_ping(connect_session *session, naru_span data)
 {
-    naru_status status = session->open ? naru_client_ping(session->client, data) : NARU_ERR_STATE;
-    if (status == NARU_OK) {
-        connect_trace(session, true, "ping", true, false, data.size);
-    }
-    return status;
+    return session->open ? naru_client_ping(session->client, data) : NARU_ERR_STATE;
 }
 
 static naru_status send_encoded(connect_session *session, connect_form form, naru_span record)

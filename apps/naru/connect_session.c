@@ -26,14 +26,10 @@ void connect_close(connect_session *session, uint16_t code, naru_span reason)
     }
     session->closing = true;
     session->our_code = code;
-    if (session->retry.waiting) {
-        connect_retry_stop(session);
+    if (connect_retry_waits(session)) {
         connect_decide(session, EXIT_LOST);
-        connect_leave(session);
-        return;
     }
-    connect_trace(session, true, "close", true, false, code == 0 ? 0 : 2 + reason.size);
-    (void)naru_client_close(session->client, code, reason);
+    (void)naru_reconnector_close(session->retry.reconnector, code, reason);
     /* The Close must be read, and the messages before it. */
     if (session->paused) {
         session->paused = false;
@@ -97,10 +93,8 @@ void connect_leave(connect_session *session)
 static void on_open(naru_client *client, void *user)
 {
     connect_session *session = user;
-    (void)client;
+    session->client = client;
     session->open = true;
-    session->retry.opened_ms = naru_loop_now_ms(session->loop);
-    bool again = session->started;
     connect_input_start(session);
     if (session->settings->json) {
         connect_json_open(session);
@@ -108,16 +102,12 @@ static void on_open(naru_client *client, void *user)
         connect_report_open(session);
     }
     connect_pings_start(session);
-    if (again) {
-        connect_send_offline(session);
-    }
 }
 
 static void on_ping(naru_client *client, naru_span data, void *user)
 {
     connect_session *session = user;
     (void)client;
-    connect_trace(session, false, "ping", true, false, data.size);
     if (session->settings->json) {
         connect_json_control(session, "ping", data, -1);
     } else if (session->settings->verbose) {
@@ -129,7 +119,6 @@ static void on_pong(naru_client *client, naru_span data, int32_t rtt_ms, void *u
 {
     connect_session *session = user;
     (void)client;
-    connect_trace(session, false, "pong", true, false, data.size);
     if (connect_input_pong(session, data)) {
         return;
     }
@@ -153,7 +142,7 @@ static void on_error(naru_client *client, const naru_client_failure *failure, vo
 {
     connect_session *session = user;
     (void)client;
-    connect_retry_note(session, failure);
+    session->retry.failure_status = (int)exit_status_of_failure(failure);
     /* What we began ourselves (a signal while connecting, stdout gone) has been told and decided. */
     if (session->settings->json) {
         connect_json_failure(session, failure);
@@ -164,9 +153,6 @@ static void on_error(naru_client *client, const naru_client_failure *failure, vo
 
 static void tell_close(connect_session *session, const naru_close_info *info)
 {
-    if (info->code != 1006) {
-        connect_trace(session, false, "close", true, false, info->code == 1005 ? 0 : 2 + info->reason.size);
-    }
     if (session->settings->json) {
         connect_json_close(session, info);
     } else if (session->open) {
@@ -188,12 +174,8 @@ static void on_close(naru_client *client, const naru_close_info *info, void *use
     connect_replay_stop(session);
     session->open = false;
     session->paused = false;
-    naru_buf_deinit(&session->message);
-    if (connect_retry_start(session, status, info->code)) {
-        return;
-    }
-    connect_decide(session, status);
-    connect_leave(session);
+    session->retry.failure_status = -1;
+    session->retry.status = status;
 }
 
 static bool on_redirect(naru_client *client, const naru_client_hop *hop, void *user)
@@ -206,7 +188,6 @@ static bool on_redirect(naru_client *client, const naru_client_hop *hop, void *u
 const naru_client_handler connect_handler = {
     .on_open = on_open,
     .on_message = connect_receive_message,
-    .on_part = connect_receive_part,
     .on_ping = on_ping,
     .on_pong = on_pong,
     .on_drain = on_drain,

@@ -5,8 +5,9 @@
 #include <regex.h>
 #include <stdio.h>
 
+#include <naru/reconnect.h>
+
 #include "connect.h"
-#include "connect_queue.h"
 #include "editor.h"
 #include "input.h"
 #include "output.h"
@@ -21,14 +22,12 @@ typedef struct connect_pings {
     int32_t longest_ms;
 } connect_pings;
 
-/* connect_retry.c: the connections that follow a lost one. */
+/* connect_retry.c: the connections, one after the other. */
 typedef struct connect_retry {
-    naru_timer *timer;
-    bool waiting;       /* no connection, and the timer runs */
-    bool retryable;     /* of the failure just told */
-    int failure_status; /* its exit status; -1: none was told */
-    uint64_t tries;     /* in a row */
-    uint64_t opened_ms;
+    naru_reconnector *reconnector;
+    bool again;         /* there was one before */
+    int failure_status; /* exit status of the failure just told; -1: none was told */
+    int status;         /* of the connection that ended last */
 } connect_retry;
 
 /* connect_replay.c: a record that is read instead of stdin. */
@@ -51,7 +50,7 @@ typedef struct connect_session {
     const char *url;
     naru_tls *tls;
     naru_loop *loop;
-    naru_client *client;
+    naru_client *client; /* the newest that was open */
     naru_timer *finish;
     output out;
     input in;
@@ -72,8 +71,6 @@ typedef struct connect_session {
     uint64_t records; /* from stdin */
     uint64_t buffered_bytes;
     size_t once_sent;
-    naru_buf message; /* of parts, while they are shown one by one */
-    connect_queue offline;
     connect_pings pings;
     connect_retry retry;
     connect_replay replay;
@@ -97,8 +94,6 @@ void connect_on_output(void *user);
 void connect_on_finish(void *user);
 extern const naru_client_handler connect_handler;
 
-/* connect_run.c: a new connection. Answers OPTIONS_RUN, or the exit status after a notice. */
-int connect_open(connect_session *session);
 /* connect_input.c: stdin, once the connection is open. stop is harmless at any time. */
 void connect_input_start(connect_session *session);
 void connect_input_resume(connect_session *session);
@@ -112,14 +107,12 @@ void connect_input_answered(connect_session *session);
  * input_handler.on_record. */
 naru_status connect_send(connect_session *session, naru_span record);
 naru_status connect_send_message(connect_session *session, naru_ws_kind kind, naru_span data);
-void connect_send_offline(connect_session *session); /* what has waited for the connection */
 naru_status connect_ping(connect_session *session, naru_span data);
 void connect_complain(connect_session *session, const char *what); /* about the record that is being sent */
 /* connect_slash.c: a line that begins with a slash. */
 void connect_slash(connect_session *session, naru_span line);
-/* connect_receive.c: messages from the peer, whole or frame by frame. */
+/* connect_receive.c: messages from the peer. */
 void connect_receive_message(naru_client *client, naru_ws_kind kind, naru_span data, void *user);
-void connect_receive_part(naru_client *client, const naru_ws_event *part, void *user);
 /* connect_show.c: what came in, and what happened. */
 void connect_show_message(connect_session *session, naru_ws_kind kind, naru_span data);
 void connect_notice(connect_session *session, const char *format, ...) NARU_PRINTF(2, 3);
@@ -135,12 +128,14 @@ void connect_json_message(connect_session *session, naru_ws_kind kind, naru_span
 void connect_json_control(connect_session *session, const char *event, naru_span data, int32_t rtt_ms);
 void connect_json_failure(connect_session *session, const naru_client_failure *failure);
 void connect_json_close(connect_session *session, const naru_close_info *info);
-void connect_json_frame(connect_session *session, bool sent, const char *opcode, bool last, bool compressed,
-                        uint64_t bytes);
+void connect_json_frame(connect_session *session, const naru_ws_frame *frame);
 /* connect_command.c */
 naru_status connect_command_run(connect_session *session, naru_span line);
-/* connect_trace.c: one frame. opcode: its name. */
-void connect_trace(connect_session *session, bool sent, const char *opcode, bool last, bool compressed, uint64_t bytes);
+/* connect_trace.c: one frame; its names and marks. connect_close_code: 0: it has none. */
+void connect_trace(naru_client *client, const naru_ws_frame *frame, void *user);
+const char *connect_opcode_name(uint8_t opcode);
+int connect_close_code(const naru_ws_frame *frame);
+bool connect_frame_compressed(const naru_ws_frame *frame);
 /* connect_pings.c */
 naru_status connect_pings_open(connect_session *session);
 void connect_pings_start(connect_session *session);
@@ -157,11 +152,9 @@ bool connect_replay_open(connect_session *session); /* false: after a notice */
 void connect_replay_resume(connect_session *session);
 void connect_replay_stop(connect_session *session);
 void connect_replay_free(connect_session *session);
-/* connect_retry.c */
-naru_status connect_retry_open(connect_session *session);
-void connect_retry_note(connect_session *session, const naru_client_failure *failure);
-/* The connection ended with this exit status. true: another one follows. */
-bool connect_retry_start(connect_session *session, int status, uint16_t code);
-void connect_retry_stop(connect_session *session);
+/* connect_retry.c: target and what it points to are borrowed for the session's life. */
+naru_status connect_retry_open(connect_session *session, const naru_reconnect_target *target,
+                               const naru_client_handler *handler);
+bool connect_retry_waits(const connect_session *session); /* for the next try */
 
 #endif

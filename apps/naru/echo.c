@@ -19,6 +19,7 @@ static const option options[] = {
     {OPTION_TEXT, 0, "tls-key", "FILE", "its key (PEM), if it is not in the same file", AT(listen.tls_key), 0, 0},
     {OPTION_NUMBER, 0, "threads", "N", "so many event loops, each on a thread; 1", AT(threads), 1, THREADS_MAX},
     {OPTION_TEXT, 0, "backend", "NAME", "auto, epoll or io_uring; auto", AT(backend), 0, 0},
+    {OPTION_NUMBER, 0, "busy-poll", "US", "look for more so long before sleeping; 0", AT(busy_poll_us), 0, 1000000},
     {OPTION_LIST, 0, "allow-origin", "ORIGIN", "let pages of this origin connect, `any`: all; the same host only",
      AT(listen.origins), 0, 0},
     {.help = "As a client:"},
@@ -39,7 +40,8 @@ static int run(const cli_command *command, int argc, char **argv)
 {
     echo_settings settings = {
         .threads = 1,
-        .listen = {.message_bytes_max = UINT64_C(64) << 20, .fragments_max = 100000},
+        /* As many connections as there are descriptors: it is there to be measured. */
+        .listen = {.message_bytes_max = UINT64_C(64) << 20, .fragments_max = 100000, .connections_max = UINT32_MAX},
     };
     option_list operands = {.count = 0};
     int status = options_parse(command, argc, argv, &settings, &operands);

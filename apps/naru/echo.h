@@ -8,6 +8,7 @@ typedef struct echo_settings {
     listen_settings listen;
     uint64_t threads;
     const char *backend; /* NULL: auto */
+    uint64_t busy_poll_us;
     const char *connect_url; /* NULL: listen */
     option_list protocols;
     const char *ca_file;

@@ -13,15 +13,42 @@ static void on_request(naru_request *request, void *user)
     }
 }
 
-static void on_message(naru_conn *conn, naru_ws_kind kind, naru_span data, void *user)
+/* No more is read than can be sent. */
+static void sent(naru_conn *conn, naru_status status)
 {
-    (void)user;
-    /* Text was checked on its way in. */
-    naru_status status = naru_conn_send(conn, kind, data, kind == NARU_WS_TEXT ? NARU_WS_VALID : 0);
     if (status == NARU_FULL) {
         naru_conn_pause(conn);
     } else if (status == NARU_ERR_MEMORY) {
         naru_conn_abort(conn);
+    }
+}
+
+/* Text was checked on its way in. */
+static unsigned flags_of(naru_ws_kind kind)
+{
+    return kind == NARU_WS_TEXT ? NARU_WS_VALID : 0;
+}
+
+static void on_message(naru_conn *conn, naru_ws_kind kind, naru_span data, void *user)
+{
+    (void)user;
+    sent(conn, naru_conn_send(conn, kind, data, flags_of(kind)));
+}
+
+/* A long message, which is one frame, goes back as one while it comes. Who sends all of it before reading must not wait
+ * for us meanwhile, so that it is paused at its end only. */
+static void on_part(naru_conn *conn, const naru_ws_event *part, void *user)
+{
+    (void)user;
+    naru_status status = NARU_OK;
+    if (part->first) {
+        status = naru_conn_send_begin(conn, part->kind, part->data.size + part->left);
+    }
+    if (status >= 0) {
+        status = naru_conn_send_part(conn, part->kind, part->data, part->last, flags_of(part->kind));
+    }
+    if (status != NARU_FULL || part->last) {
+        sent(conn, status);
     }
 }
 
@@ -33,5 +60,5 @@ static void on_drain(naru_conn *conn, void *user)
 
 const naru_ws_route echo_route = {
     .on_request = on_request,
-    .handler = {.on_message = on_message, .on_drain = on_drain},
+    .handler = {.on_message = on_message, .on_part = on_part, .on_drain = on_drain},
 };

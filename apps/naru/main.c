@@ -12,7 +12,8 @@
 #include "exit_status.h"
 #include "nearest.h"
 
-static const cli_command *const commands[] = {&connect_command, &serve_command, &echo_command, &probe_command};
+static const cli_command *const commands[] = {&connect_command, &serve_command, &echo_command, &probe_command,
+                                              &bench_command};
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

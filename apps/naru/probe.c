@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "exit_status.h"
+#include "headers.h"
 #include "json_writer.h"
 #include "say.h"
 #include "url.h"
@@ -210,18 +211,6 @@ static int read_url(const cli_command *command, probe_target *target, const char
     return OPTIONS_RUN;
 }
 
-static int check_headers(const cli_command *command, const option_list *headers)
-{
-    for (size_t i = 0; i < headers->count; i++) {
-        const char *colon = strchr(headers->items[i], ':');
-        naru_span name = {(const uint8_t *)headers->items[i], colon ? (size_t)(colon - headers->items[i]) : 0};
-        if (!naru_http_is_token(name) || strpbrk(headers->items[i], "\r\n")) {
-            return options_complain(command, "--header wants 'NAME: VALUE', not '%s'", headers->items[i]);
-        }
-    }
-    return OPTIONS_RUN;
-}
-
 static int check_groups(const cli_command *command, const option_list *wanted)
 {
     for (size_t i = 0; i < wanted->count; i++) {
@@ -246,7 +235,7 @@ static int run(const cli_command *command, int argc, char **argv)
         status = options_complain(command, "a URL is missing");
     }
     if (status == OPTIONS_RUN) {
-        status = check_headers(command, &settings.headers);
+        status = headers_check(command, &settings.headers);
     }
     if (status == OPTIONS_RUN) {
         status = check_groups(command, &settings.groups);

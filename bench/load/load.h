@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum load_mode { LOAD_ECHO, LOAD_IDLE, LOAD_SHAKE, LOAD_PUBLISH } load_mode;
+typedef enum load_mode { LOAD_ECHO, LOAD_IDLE, LOAD_SHAKE, LOAD_PUBLISH, LOAD_REST } load_mode;
 
 typedef enum load_content {
     LOAD_BINARY,
@@ -40,5 +40,6 @@ int load_echo(const load_settings *set);
 int load_idle(const load_settings *set);
 int load_shake(const load_settings *set);
 int load_publish(const load_settings *set);
+int load_rest(const load_settings *set);
 
 #endif

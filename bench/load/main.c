@@ -47,6 +47,8 @@ int main(int argc, char **argv)
         return load_shake(&set);
     case LOAD_PUBLISH:
         return load_publish(&set);
+    case LOAD_REST:
+        return load_rest(&set);
     default:
         return load_echo(&set);
     }

@@ -17,11 +17,11 @@ typedef struct option_row {
 #define AT(field) offsetof(load_settings, field)
 
 static const option_row rows[] = {
-    {"mode", "echo (the default), idle, shake or publish", MODE, AT(mode)},
+    {"mode", "echo (the default), idle, shake, publish or rest", MODE, AT(mode)},
     {"host", "numeric IPv4 address; 127.0.0.1", TEXT, AT(host)},
     {"port", "of the server", PORT, AT(port)},
     {"path", "to ask for; /", TEXT, AT(path)},
-    {"connections", "64; in publish the subscribers, in idle the idle ones, in shake those at once", UNSIGNED,
+    {"connections", "64; in publish the subscribers, in idle and rest the idle ones, in shake those at once", UNSIGNED,
      AT(connections)},
     {"depth", "messages in flight on each connection, or publishes in flight; 1", UNSIGNED, AT(depth)},
     {"size", "bytes of a message; 20", SIZE, AT(size)},
@@ -71,7 +71,7 @@ static uint64_t number(const char *text, uint64_t max)
 
 static void set_field(load_settings *set, const option_row *row, const char *text)
 {
-    static const char *const modes[] = {"echo", "idle", "shake", "publish", NULL};
+    static const char *const modes[] = {"echo", "idle", "shake", "publish", "rest", NULL};
     static const char *const contents[] = {"binary", "ascii", "korean", "json", NULL};
     void *field = (char *)set + row->at;
     switch (row->kind) {

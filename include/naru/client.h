@@ -79,6 +79,8 @@ typedef struct naru_client_handler {
     /* Before each redirect is followed, if redirects_max allows any. false: do not, which fails the connection
      * (NARU_ERR_REFUSED). NULL: follow. */
     bool (*on_redirect)(naru_client *client, const naru_client_hop *hop, void *user);
+    /* Looks on at every frame, as naru_conn_handler.on_frame, with its rules. */
+    void (*on_frame)(naru_client *client, const naru_ws_frame *frame, void *user);
 } naru_client_handler;
 
 /* 0 and NULL mean the default that is named. Everything is copied or referenced before naru_client_open returns. */
@@ -104,9 +106,9 @@ typedef struct naru_client_options {
 
     /* The way there. A unix socket is never reached through a proxy. */
 
-    /* http://[USER:PASSWORD@]HOST[:PORT], which is asked to CONNECT, for ws too (port 80); socks5:// or socks5h://
-     * (port 1080; the proxy resolves names in both). A scheme may be left out: http. Others, and TLS to the proxy
-     * (https://), are refused. "": none, whatever the environment says. */
+    /* http://[USER:PASSWORD@]HOST[:PORT], which is asked to CONNECT, for ws too (port 80); socks5h://, where the proxy
+     * resolves the names, or socks5://, where we do and tell it up to 4 addresses in turn (port 1080). A scheme may be
+     * left out: http. Others, and TLS to the proxy (https://), are refused. "": none, whatever the environment says. */
     const char *proxy;
     /* Hosts reached without one, separated by commas or blanks: "example.com" with its subdomains (a leading dot
      * changes nothing), addresses, CIDR blocks, each with `:PORT` or for any port; "*": all. */
@@ -141,6 +143,16 @@ NARU_API void naru_client_free(naru_client *client);
 NARU_API naru_status naru_client_send(naru_client *client, naru_ws_kind kind, naru_span data, unsigned flags);
 /* send() of a message that is made once for many; statuses as naru_client_send. */
 NARU_API naru_status naru_client_send_prepared(naru_client *client, naru_prepared *prepared);
+/* Messages of any size in bounded memory, as naru_conn_send_source and naru_conn_send_file, whose on_done gets the
+ * client's inner connection, not to be kept. What is not queued yet is not counted as buffered.
+ * errors    NARU_END: closing or closed, nothing is sent and on_done is not called; else as there. */
+NARU_API naru_status naru_client_send_source(naru_client *client, naru_ws_kind kind, uint64_t bytes,
+                                             const naru_source *source, void *user, unsigned flags);
+NARU_API void naru_client_source_ready(naru_client *client);
+NARU_API naru_status naru_client_send_file(naru_client *client, naru_ws_kind kind, int fd, int64_t offset,
+                                           uint64_t bytes,
+                                           void (*on_done)(naru_conn *conn, naru_status status, void *user),
+                                           void *user);
 NARU_API naru_status naru_client_send_part(naru_client *client, naru_ws_kind kind, naru_span data, bool last,
                                            unsigned flags);
 /* A pong of one's own is for conn.ws.manual_pong. errors NARU_ERR_STATE: not open. NARU_ERR_ARGUMENT: more than 125

@@ -32,6 +32,11 @@ typedef struct naru_conn_options {
     uint64_t queue_high_bytes; /* above this mark a send answers NARU_FULL; 64 KiB */
     uint64_t queue_low_bytes;  /* once below it again, on_drain; 16 KiB */
     naru_queue_policy queue_policy;
+    /* Not for noticing a peer that is gone, which pings do. Either costs an open connection 16 bytes. */
+    uint32_t idle_timeout_ms; /* no message either way for so long: it is closed; not while it is paused; 0: never */
+    uint32_t age_max_ms;      /* open for so long: it is closed; 0: never */
+    uint32_t age_jitter_ms; /* up to so much earlier, drawn for each: who came together does not go together; a tenth */
+    uint16_t timeout_code;  /* of both these Closes; 1001 */
 } naru_conn_options;
 
 /* How it ended.
@@ -52,12 +57,17 @@ typedef struct naru_conn_handler {
     void (*on_open)(naru_conn *conn, void *user);
     /* data until it returns; a whole message (NARU_WS_MESSAGES). */
     void (*on_message)(naru_conn *conn, naru_ws_kind kind, naru_span data, void *user);
-    /* NARU_WS_CHUNKS and NARU_WS_FRAMES instead of on_message. */
+    /* NARU_WS_CHUNKS and NARU_WS_FRAMES instead of on_message, and what parts_from_bytes makes of a long message. */
     void (*on_part)(naru_conn *conn, const naru_ws_event *part, void *user);
     void (*on_ping)(naru_conn *conn, naru_span data, void *user);
     void (*on_pong)(naru_conn *conn, naru_span data, int32_t rtt_ms, void *user); /* rtt_ms -1: not asked for */
     void (*on_drain)(naru_conn *conn, void *user); /* once, when the queue has fallen below its low mark */
     void (*on_close)(naru_conn *conn, const naru_close_info *info, void *user);
+    /* Looks on at every frame, both ways, also those that naru sends by itself (pongs, Closes, its own pings): ours
+     * when they are queued, the peer's data frames once their head is in, its control frames once they are whole. The
+     * one callback that runs inside calls (the one that made the frame): it may ask, but not send, pause, close or
+     * free. What is sent before on_open is told before it. NULL costs nothing. */
+    void (*on_frame)(naru_conn *conn, const naru_ws_frame *frame, void *user);
 } naru_conn_handler;
 
 /* Queue one message; it leaves at the end of the turn with all else that was queued, in one system call.
@@ -67,6 +77,12 @@ typedef struct naru_conn_handler {
  *           NARU_ERR_MEMORY. */
 NARU_API naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags);
 NARU_API naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span data, bool last, unsigned flags);
+
+/* Begin a message of a known size as one frame; naru_conn_send_part then sends its payload piece by piece, the last one
+ * exactly to the end. It is not compressed. Until then no ping and no Close can leave, and pongs wait: for what may
+ * stall in the middle, fragments (naru_conn_send_part alone, or a source) are the better choice.
+ * errors    NARU_ERR_UNSUPPORTED: a client's frames are masked. Else as naru_conn_send. */
+NARU_API naru_status naru_conn_send_begin(naru_conn *conn, naru_ws_kind kind, uint64_t bytes);
 
 /* A message made once and sent on many connections, of any loops and threads: its text is checked once, its frame is
  * made once, and so is its compressed form, when a connection first wants it. Frozen: it never changes. */
@@ -90,6 +106,39 @@ NARU_API naru_ws_kind naru_prepared_kind(const naru_prepared *prepared);
  * lifetime  the caller's reference may go when this returns.
  * errors    as naru_conn_send, but for NARU_ERR_UTF8.     thread: the connection's. */
 NARU_API naru_status naru_conn_send_prepared(naru_conn *conn, naru_prepared *prepared);
+
+/* Where the bytes of one large message come from, a piece at a time, as fast as the peer reads and no faster. Both are
+ * called from the loop, never inside a call on the connection. */
+typedef struct naru_source {
+    /* Write the next bytes to into. NARU_OK: *got_out of them, 1 to room. NARU_END: *got_out, 0 to room, and those were
+     * the last. NARU_MORE: none at the moment; naru_conn_source_ready tells when there are. Negative: it failed. */
+    naru_status (*pull)(void *user, uint8_t *into, size_t room, size_t *got_out);
+    /* Once, and the last that is heard of it; NULL: of no interest. NARU_OK: the whole message is queued.
+     * NARU_ERR_CLOSED: the connection is closing or gone (on_close follows). Else what failed, and the connection is
+     * being closed with 1011, since a message cannot be taken back: pull's own failure, NARU_ERR_ARGUMENT: it ended
+     * before the size that was announced, NARU_ERR_UTF8, NARU_ERR_MEMORY. */
+    void (*on_done)(naru_conn *conn, naru_status status, void *user);
+} naru_source;
+
+/* Send one message of any size in bounded memory: fragments of at most 64 KiB, pulled while the queue is below its
+ * high mark. Control frames go between them, so that pings, pongs and a Close never wait for the end. A message that
+ * fits one fragment leaves as one frame. Until on_done other messages are answered NARU_ERR_STATE. What the peer
+ * accepts is its own affair: naru itself takes 1024 fragments and 1 MiB unless told otherwise.
+ * shapes    bytes: how many it has; fewer are a failure, more are not asked for. NARU_UNLIMITED: until NARU_END.
+ *           flags: see naru_ws_send_part.
+ * lifetime  source is copied.
+ * errors    NARU_ERR_STATE: not open, or in the middle of another message. NARU_ERR_ARGUMENT: kind, or no pull.
+ *           NARU_ERR_MEMORY. Then on_done is not called. */
+NARU_API naru_status naru_conn_send_source(naru_conn *conn, naru_ws_kind kind, uint64_t bytes,
+                                           const naru_source *source, void *user, unsigned flags);
+/* The source that answered NARU_MORE has something now. From anywhere on the loop's thread, also from pull. */
+NARU_API void naru_conn_source_ready(naru_conn *conn);
+/* The same from a descriptor: a file, or a pipe or socket that is non-blocking (else reading it stops the whole loop).
+ * shapes    offset: where in the file; -1: from where the descriptor stands, as it must be for pipes and sockets.
+ *           bytes NARU_UNLIMITED: up to the end. on_done as in naru_source; NARU_ERR_SYSTEM: reading failed.
+ * lifetime  fd stays the caller's, who may close it in on_done and not before. */
+NARU_API naru_status naru_conn_send_file(naru_conn *conn, naru_ws_kind kind, int fd, int64_t offset, uint64_t bytes,
+                                         void (*on_done)(naru_conn *conn, naru_status status, void *user), void *user);
 
 NARU_API naru_status naru_conn_ping(naru_conn *conn, naru_span data); /* at most 125 bytes */
 NARU_API naru_status naru_conn_pong(naru_conn *conn, naru_span data);

@@ -33,11 +33,14 @@ typedef struct naru_loop_options {
     naru_log_fn *log;                /* none */
     void *log_user;
     naru_backend backend; /* NARU_BACKEND_AUTO */
+    /* After work, look for more for so long before sleeping: what comes meanwhile is answered sooner, by about what
+     * waking up takes, and the thread takes up to a whole core. 0: sleep at once */
+    uint32_t busy_poll_us;
 } naru_loop_options;
 
 /* options NULL: the defaults. errors NULL: no memory, no descriptors, or the kernel refuses the backend that was asked
- * for by name (the log tells why). thread: the caller's becomes the owner when
- * it first runs the loop. */
+ * for by name (the log tells why). thread: whoever runs it owns it until
+ * naru_loop_run returns. */
 NARU_API NARU_MUST_USE naru_loop *naru_loop_new(const naru_loop_options *options);
 /* Everything on it must have been freed before. NULL is fine. */
 NARU_API void naru_loop_free(naru_loop *loop);
@@ -49,11 +52,15 @@ NARU_API naru_status naru_loop_run(naru_loop *loop);
 NARU_API void naru_loop_stop(naru_loop *loop);
 /* One turn: wait at most timeout_ms (0: not at all, NARU_NEVER there is in <naru/ws.h>: UINT32_MAX for ever), then
  * handle what is ready. For a foreign loop: watch naru_loop_fd for reading, and call this when it is or when
- * naru_loop_wait_ms has passed. */
+ * naru_loop_wait_ms has passed; ask for that anew after each call into naru, 0 says that there is something to do now.
+ * <naru/adapters/uv.h> and <naru/adapters/event.h> do it under libuv and libevent. */
 NARU_API naru_status naru_loop_turn(naru_loop *loop, uint32_t timeout_ms);
 NARU_API int naru_loop_fd(const naru_loop *loop);
 NARU_API uint32_t naru_loop_wait_ms(const naru_loop *loop);     /* UINT32_MAX: no timer */
 NARU_API naru_backend naru_loop_backend(const naru_loop *loop); /* never AUTO */
+/* Is there anything that could wake it: a socket, a running timer, a watch, or work that waits? naru_loop_run ends
+ * when there is not. */
+NARU_API bool naru_loop_alive(const naru_loop *loop);
 
 /* Milliseconds of a clock that never goes back, read once a turn. */
 NARU_API uint64_t naru_loop_now_ms(const naru_loop *loop);

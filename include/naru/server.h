@@ -5,8 +5,10 @@
 #ifndef NARU_SERVER_H
 #define NARU_SERVER_H
 
+#include <naru/budget.h>
 #include <naru/conn.h>
 #include <naru/http.h>
+#include <naru/succession.h>
 #include <naru/tls.h>
 
 #ifdef __cplusplus
@@ -14,6 +16,7 @@ extern "C" {
 #endif
 
 typedef struct naru_server naru_server;
+typedef struct naru_bad_request naru_bad_request;
 
 /* Which pages may connect. A request without Origin comes from a program, not a page, and is let through: add your own
  * check of credentials. source RFC 6455 10.2 */
@@ -61,6 +64,14 @@ typedef struct naru_server_options {
     uint32_t messages_per_second;
     uint64_t message_bytes_per_second; /* payload, inflated */
     naru_rate_policy rate_policy;
+
+    /* Be asked about each request that the library itself refuses with 4xx or 5xx, before it is answered: a handshake
+     * that breaks a rule, a head that is none, a path that nothing is at, a limit, a deadline. See naru_bad_request.
+     * It must not free the server. NULL: nobody is asked */
+    void (*on_bad_request)(naru_bad_request *bad, void *user);
+    void *on_bad_request_user;
+
+    naru_budget *budget; /* of memory, shared with others: see <naru/budget.h>. A reference is taken; NULL: none */
 } naru_server_options;
 
 /* options NULL: the defaults. errors NARU_ERR_ARGUMENT: an option out of range. NARU_ERR_MEMORY. */
@@ -78,6 +89,10 @@ typedef struct naru_listen_options {
      * a header, or with a bad one, it is closed. With trusted_proxies only those may connect; without, whoever can
      * reach the address can claim to be anybody. */
     bool proxy_protocol;
+    /* Take the predecessor's socket of this very address, if it has one that is not taken yet, and hand it on to a
+     * successor; a reference is taken. Of a socket that is taken backlog and reuse_port are its own. NULL:
+     * none */
+    naru_succession *succession;
 } naru_listen_options;
 
 /* Accept connections at an address. A server may have several.
@@ -129,10 +144,10 @@ NARU_API bool naru_request_protocol(const naru_request *request, size_t index, n
  * peer that only ended its own side may still read the answer to a plain request: that is no leaving. */
 NARU_API void naru_request_on_cancel(naru_request *request, void (*on_cancel)(void *user), void *user);
 
-/* How long the answer may take from now on, instead of what is left of handshake_timeout_ms: for long polling. Then 503,
- * as before. NARU_NEVER: as long as the peer stays; one that vanishes without a word stays for ever, so prefer a number.
- * A peer that ends its own side meanwhile is most likely gone, and gets handshake_timeout_ms from then. May be called
- * again. errors NARU_ERR_STATE: answered. */
+/* How long the answer may take from now on, instead of what is left of handshake_timeout_ms: for long polling. Then
+ * 503, as before. NARU_NEVER: as long as the peer stays; one that vanishes without a word stays for ever, so prefer a
+ * number. A peer that ends its own side meanwhile is most likely gone, and gets handshake_timeout_ms from then. May
+ * be called again. errors NARU_ERR_STATE: answered. */
 NARU_API naru_status naru_request_set_timeout(naru_request *request, uint32_t timeout_ms);
 
 /* Add a field to the answer, whichever it becomes. errors NARU_ERR_ARGUMENT: a bad name or value, or a field that naru
@@ -153,6 +168,26 @@ NARU_API naru_status naru_request_reject(naru_request *request, int status);
 /* Answer GET or HEAD with a regular file: type by its ending, ETag, Last-Modified, ranges, If-None-Match.
  * path is the file's own; the caller has seen to it that it may be given. 404 if there is none. */
 NARU_API naru_status naru_request_respond_file(naru_request *request, const char *path);
+
+/* ---- refusals ----------------------------------------------------------------------------------------------- */
+
+/* A request that is about to be refused: on_bad_request may look at it, and answer in its own words. The status, and
+ * that the connection ends where it does, stay as they are. lifetime of all: until on_bad_request returns. */
+NARU_API int naru_bad_request_status(const naru_bad_request *bad); /* that it gets: 400 to 599 */
+/* Why, in a sentence, which is the body unless it is changed. */
+NARU_API const char *naru_bad_request_text(const naru_bad_request *bad);
+/* Where the rule is written that it broke ("6455 4.2.1"). NULL: it broke none, or no particular one. */
+NARU_API const char *naru_bad_request_rule(const naru_bad_request *bad);
+NARU_API const naru_http_head *naru_bad_request_head(const naru_bad_request *bad); /* NULL: it never came whole */
+/* The first bytes, at most 256, of what came last of its head, as the peer sent them; perhaps no HTTP at all. Empty:
+ * they are gone by now. */
+NARU_API naru_span naru_bad_request_start(const naru_bad_request *bad);
+NARU_API void naru_bad_request_peer(const naru_bad_request *bad, char *out, size_t out_bytes); /* as naru_conn_peer */
+/* As naru_request_add_field. errors NARU_ERR_ARGUMENT, NARU_ERR_MEMORY. */
+NARU_API naru_status naru_bad_request_add_field(naru_bad_request *bad, const char *name, naru_span value);
+/* Another body, of at most 64 KiB, copied; content_type (NULL: text/plain; charset=utf-8) of at most 127 bytes. Again:
+ * the last one counts. errors NARU_ERR_ARGUMENT: too long, or no content type. NARU_ERR_MEMORY. */
+NARU_API naru_status naru_bad_request_set_body(naru_bad_request *bad, const char *content_type, naru_span body);
 
 /* ---- routes ------------------------------------------------------------------------------------------------- */
 
@@ -207,6 +242,21 @@ NARU_API NARU_MUST_USE naru_status naru_server_route_memory(naru_server *server,
  * server. A plain request that the application has in hand may still be answered until then. Again: a shorter deadline
  * takes over, and so does an on_stopped that is not NULL. */
 NARU_API void naru_server_stop(naru_server *server, uint32_t deadline_ms, void (*on_stopped)(void *user), void *user);
+
+/* 0: the default that is named. */
+typedef struct naru_stop_options {
+    /* The Closes are spread evenly over this time, so that not all peers come back in the same moment; 0: at once */
+    uint32_t spread_ms;
+    uint32_t deadline_ms; /* after the spread the rest is ended; 10000; NARU_NEVER: waited for */
+    uint16_t close_code;  /* 1001; 1012 says that the service is restarted */
+    /* Whoever was accepted before, or waits in the kernel's queue, may still ask once and is served, with a WebSocket
+     * too, instead of 503. For a stop that nobody should notice: behind a proxy, or with a successor. */
+    bool finish_requests;
+} naru_stop_options;
+/* naru_server_stop with more to say; options NULL: the defaults. Until a peer is told, its connection works as
+ * always. */
+NARU_API void naru_server_stop_with(naru_server *server, const naru_stop_options *options,
+                                    void (*on_stopped)(void *user), void *user);
 
 /* What a server has counted since it was made, but for `connections` and `websockets`, which are those of now. */
 typedef struct naru_server_counts {

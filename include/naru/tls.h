@@ -40,6 +40,8 @@ typedef struct naru_tls_client_options {
     const char *pinned_key;       /* accept only this public key: the SHA-256 of its SubjectPublicKeyInfo (DER) in
                                    * base64, or several, separated by `;`. Checked beside all else, and with insecure
                                    * alone; NULL: any */
+    bool no_resumption;           /* do not remember sessions (16 names at most, each used once), which make the next
+                                   * handshake with the same name short: then no server can tell that we come again */
 } naru_tls_client_options;
 
 /* errors    NARU_ERR_ARGUMENT: a pinned key is no SHA-256 in base64, or there are more than 16; reason is told too.

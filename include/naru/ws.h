@@ -12,6 +12,9 @@
 extern "C" {
 #endif
 
+/* One side of one WebSocket connection after its handshake. */
+typedef struct naru_ws naru_ws;
+
 /* ---- options ------------------------------------------------------------------------------------------------ */
 
 typedef enum naru_ws_role { NARU_WS_SERVER = 0, NARU_WS_CLIENT = 1 } naru_ws_role;
@@ -36,11 +39,28 @@ typedef struct naru_ws_deflate_options {
     bool client_no_context_takeover;
     uint8_t server_window_bits_max; /* 0: 15 */
     uint8_t client_window_bits_max; /* 0: 15 */
-    uint8_t level;                  /* 1 to 9; 0: 6 */
-    uint8_t memory_level;           /* 1 to 9; 0: 8 */
+    uint8_t level;                  /* 1 to 9; 0: 6; 1 to 6 are made for speed, 7 to 9 for size */
+    uint8_t memory_level;           /* 1 to 9; 0: 8; of what is taken for the time of compressing one message */
     uint32_t threshold_bytes;       /* shorter messages leave uncompressed; 0: 64; 1 compresses all */
-    uint32_t idle_release_ms;       /* give compressor memory back after this much silence; 0: 30000; NARU_NEVER */
+    uint32_t idle_release_ms;       /* forget what we sent after sending nothing for so long; 0: 30000; NARU_NEVER */
+    /* With context takeover: how far our messages refer back into what we sent, so much of which each connection keeps.
+     * A power of two from 256 to 32768, at most our window; 0: twice the message, at least 2048, at most 16384. More
+     * makes messages smaller and takes longer. */
+    uint32_t context_bytes_max;
 } naru_ws_deflate_options;
+
+/* One frame as it is on the wire, for who looks on.
+ * shapes    sent: ours, else the peer's. opcode: 0 continuation, 1 text, 2 binary, 8 Close, 9 ping, 10 pong. rsv: the
+ *           reserved bits, the first of them, which says "compressed", is 4. payload_bytes: on the wire, so of a
+ *           compressed frame before it is inflated. wire_bytes: with the head. control: the payload of a Close, ping
+ *           or pong, unmasked; of a data frame empty.
+ * lifetime  until the callback returns. source RFC 6455 5.2 */
+typedef struct naru_ws_frame {
+    bool sent, fin, masked;
+    uint8_t rsv, opcode;
+    uint64_t payload_bytes, wire_bytes;
+    naru_span control;
+} naru_ws_frame;
 
 /* Everything a session may be told, with every limit: bytes, pieces, time. All zero is the default; 0 in a field is
  * that field's default, named here. naru_ws_options_fill turns zeros into the defaults. */
@@ -49,14 +69,23 @@ typedef struct naru_ws_options {
     uint64_t frame_bytes_max;    /* of one frame's payload on the wire; message_bytes_max + 1/8 + 1 KiB; passed: 1009 */
     uint32_t fragments_max;      /* frames in a message, empty ones too; 1024; passed: 1008 */
     uint32_t control_rate_max;   /* control frames received in a second; 100; passed: 1008; NARU_NEVER: off */
-    uint32_t message_timeout_ms; /* from a message's first byte to its last; 60000; passed: 1008. Not in CHUNKS */
+    uint32_t message_timeout_ms; /* from a message's first byte to its last; 60000; passed: 1008. Not in parts */
     uint32_t ping_interval_ms;   /* silence after which we send a ping; 25000; NARU_NEVER: off */
     uint32_t pong_timeout_ms;    /* silence after that ping; any byte counts as life; 10000; passed: 1006 */
     uint32_t close_timeout_ms;   /* from our Close to the end; 5000 */
     naru_ws_delivery delivery;
+    /* With NARU_WS_MESSAGES: a message that is one uncompressed frame of at least so many bytes, and does not lie whole
+     * in what was read, comes as it arrives, as with NARU_WS_CHUNKS. It needs no memory and no copy. 0: none do */
+    uint64_t parts_from_bytes;
     bool manual_pong; /* pings are not answered by the session */
     bool trust_utf8;  /* do not check text that comes in; only for peers one controls */
     naru_ws_deflate_options deflate;
+    /* Hears of every frame, both ways, also of those that the session answers by itself: of the peer's data frames once
+     * their head is in and good, of its control frames once they are whole, of ours as they are appended to turn->out.
+     * It runs inside the call that made or took the frame and must not call anything on the session. Not with a
+     * naru_conn, whose handler has an on_frame of its own. NULL: nobody looks on, which costs nothing. */
+    void (*on_frame)(naru_ws *ws, const naru_ws_frame *frame, void *user);
+    void *on_frame_user;
 } naru_ws_options;
 
 /* Replace each 0 by its default and check the rest. Filling twice changes nothing.
@@ -138,9 +167,6 @@ NARU_API NARU_MUST_USE naru_status naru_ws_refusal_write(naru_buf *out, const na
 
 /* ---- session ------------------------------------------------------------------------------------------------ */
 
-/* One side of one WebSocket connection after its handshake. */
-typedef struct naru_ws naru_ws;
-
 typedef enum naru_ws_state {
     NARU_WS_OPEN = 0,
     NARU_WS_CLOSING, /* our Close is out, the peer's is not in */
@@ -172,6 +198,7 @@ typedef struct naru_ws_event {
     bool compressed;  /* it came compressed */
     uint16_t close_code;
     int32_t rtt_ms; /* of a pong that answers our newest ping; else -1 */
+    uint64_t left;  /* of a part: how much of its frame is still to come */
     naru_span data; /* until the next naru_ws_next, _tick, _end or _free on this session; sending it back is fine */
 } naru_ws_event;
 
@@ -212,6 +239,14 @@ NARU_API NARU_MUST_USE naru_status naru_ws_send(naru_ws *ws, naru_ws_kind kind, 
  * Pings, pongs and a Close may go between. A text's characters may be cut anywhere. */
 NARU_API NARU_MUST_USE naru_status naru_ws_send_part(naru_ws *ws, naru_ws_kind kind, naru_span data, bool last,
                                                      unsigned flags, const naru_ws_turn *turn);
+/* Begin an uncompressed message of a known size as one frame: naru_ws_send_part then appends its payload piece by
+ * piece, the last one exactly to the end. Meanwhile pongs wait, and no ping and no Close can leave: naru_ws_ping and
+ * naru_ws_close answer NARU_ERR_STATE, and should the session fail or the peer close, the transport's end has to say
+ * it.
+ * errors    NARU_ERR_UNSUPPORTED: a client must mask. NARU_ERR_STATE, NARU_ERR_ARGUMENT, NARU_ERR_MEMORY. Of the
+ *           pieces: NARU_ERR_ARGUMENT: another kind, too many bytes, or last at the wrong place. */
+NARU_API NARU_MUST_USE naru_status naru_ws_send_begin(naru_ws *ws, naru_ws_kind kind, uint64_t bytes,
+                                                      const naru_ws_turn *turn);
 /* Append only the head of an uncompressed message; the caller sends exactly payload_bytes right behind it, without
  * copying them here. errors NARU_ERR_UNSUPPORTED: a client must mask. NARU_ERR_STATE, NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_ws_send_head(naru_ws *ws, naru_ws_kind kind, uint64_t payload_bytes,

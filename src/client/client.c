@@ -34,6 +34,7 @@ void naru__client_stop(naru_client *client)
     if (client->opening) {
         naru__loop_defer_cancel(client->loop, &client->opening->arm);
         naru__loop_timer_stop(client->loop, &client->opening->timer);
+        naru__route_stop(&client->opening->route);
     }
     if (client->stream) {
         naru__stream_close(client->stream);

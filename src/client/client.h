@@ -11,12 +11,14 @@
 
 #include "client/proxy.h"
 #include "conn/conn.h"
+#include "io/names.h"
 #include "io/stream.h"
 #include <naru/client.h>
 
 enum {
     NARU__CLIENT_BODY_BYTES_MAX = 4096, /* of a refusal's body */
     NARU__CLIENT_INTERIM_MAX = 16,      /* 1xx answers before the final one */
+    NARU__CLIENT_ADDRESSES_MAX = 4,     /* of a name, asked of a SOCKS5 proxy */
     NARU__CLIENT_TEXT_BYTES = 320       /* of a failure's sentence */
 };
 
@@ -31,6 +33,9 @@ typedef struct naru__route {
     char host[NARU__HOST_BYTES_MAX];     /* who is meant, by the address or the URL */
     char tls_name[NARU__HOST_BYTES_MAX]; /* always the URL's */
     naru__proxy proxy;
+    naru__lookup *lookup; /* of the host, for a proxy that is told addresses; NULL: none under way */
+    naru__address addresses[NARU__CLIENT_ADDRESSES_MAX]; /* which it is told, one after the other */
+    uint8_t addresses_count, addresses_told;
     naru__socks5 socks5;
     bool in_proxy; /* what happens is the proxy's doing */
 } naru__route;
@@ -108,6 +113,7 @@ NARU_MUST_USE naru_status naru__client_request_make(naru_client *client);
 NARU_MUST_USE naru_status naru__route_init(naru__route *route, const naru_client_options *options,
                                            const naru_allocator *allocator);
 void naru__route_deinit(naru__route *route);
+void naru__route_stop(naru__route *route); /* ask no more names */
 /* Set out for the client's URL. What fails later goes to naru__client_fail.
  * errors    NARU_ERR_ARGUMENT: an address or a proxy that is none, *reason_out says which; NARU_ERR_MEMORY. */
 NARU_MUST_USE naru_status naru__client_set_out(naru_client *client, const char **reason_out);

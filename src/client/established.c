@@ -122,18 +122,27 @@ static void gone(naru_conn *conn, const naru_close_info *info)
     naru__client_leave(client);
 }
 
-static const naru_conn_handler bridge = {.on_open = opened,
-                                         .on_message = got_message,
-                                         .on_part = got_part,
-                                         .on_ping = got_ping,
-                                         .on_pong = got_pong,
-                                         .on_drain = drained,
-                                         .on_close = closed};
+/* It only looks on, so nothing can happen to the client meanwhile. */
+static void saw_frame(naru_conn *conn, const naru_ws_frame *frame, void *user)
+{
+    (void)conn;
+    naru_client *client = user;
+    if (client->handler.on_frame) {
+        client->handler.on_frame(client, frame, client->user);
+    }
+}
+
+#define BRIDGE                                                                                                         \
+    .on_open = opened, .on_message = got_message, .on_part = got_part, .on_ping = got_ping, .on_pong = got_pong,       \
+    .on_drain = drained, .on_close = closed
+static const naru_conn_handler bridge = {BRIDGE};
+static const naru_conn_handler bridge_with_frames = {BRIDGE, .on_frame = saw_frame};
 static const naru__conn_owner owner_calls = {.on_gone = gone};
 
 void naru__client_establish(naru_client *client, naru_span protocol, const naru_ws_deflate *deflate, naru_input rest)
 {
-    client->conn = naru__conn_new(client->stream, NARU_WS_CLIENT, &client->options, deflate, protocol, &bridge, client,
+    const naru_conn_handler *handler = client->handler.on_frame ? &bridge_with_frames : &bridge;
+    client->conn = naru__conn_new(client->stream, NARU_WS_CLIENT, &client->options, deflate, protocol, handler, client,
                                   &owner_calls, client);
     if (!client->conn) {
         naru_client_failure failure = {.phase = NARU_PHASE_HANDSHAKE, .status = NARU_ERR_MEMORY};

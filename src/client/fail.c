@@ -7,6 +7,9 @@
 
 naru_client_phase naru__client_get_phase(const naru_client *client)
 {
+    if (client->opening && client->opening->route.lookup) {
+        return NARU_PHASE_NAME;
+    }
     switch (client->stream ? naru__stream_get_phase(client->stream) : NARU__STREAM_CONNECT) {
     case NARU__STREAM_NAME:
         return NARU_PHASE_NAME;

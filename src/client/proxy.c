@@ -43,9 +43,10 @@ static naru_status find_kind(naru__proxy *proxy, naru_span scheme, const char **
         proxy->kind = NARU__PROXY_HTTP;
         return NARU_OK;
     }
-    if (naru_span_equal_nocase(scheme, naru_span_of("socks5")) ||
-        naru_span_equal_nocase(scheme, naru_span_of("socks5h"))) {
+    bool here = naru_span_equal_nocase(scheme, naru_span_of("socks5"));
+    if (here || naru_span_equal_nocase(scheme, naru_span_of("socks5h"))) {
         proxy->kind = NARU__PROXY_SOCKS5;
+        proxy->resolves_here = here;
         return NARU_OK;
     }
     if (naru_span_equal_nocase(scheme, naru_span_of("https"))) {
@@ -164,4 +165,5 @@ void naru__proxy_deinit(naru__proxy *proxy)
     naru_buf_deinit(&proxy->password);
     proxy->kind = NARU__PROXY_NONE;
     proxy->has_credentials = false;
+    proxy->resolves_here = false;
 }

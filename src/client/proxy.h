@@ -18,6 +18,7 @@ typedef enum naru__proxy_kind { NARU__PROXY_NONE = 0, NARU__PROXY_HTTP, NARU__PR
 typedef struct naru__proxy {
     naru__proxy_kind kind;
     bool has_credentials;
+    bool resolves_here; /* names are resolved by us, and the proxy is told an address */
     uint16_t port;
     naru_buf user, password; /* decoded */
     char host[NARU__HOST_BYTES_MAX];
@@ -79,6 +80,7 @@ typedef struct naru__socks5 {
     uint16_t port;
     uint16_t skip; /* of the address that it bound */
     uint8_t step;
+    uint8_t reply; /* 1928 6, what its reply says; 0: nothing bad so far */
     uint8_t have_bytes;
     uint8_t have[3];
     naru_status status; /* of the failure */

@@ -141,6 +141,7 @@ static naru_status read_reply(naru__socks5 *self)
     if (self->have[0] != VERSION) {
         return fail(self, NARU_ERR_PROTOCOL, "its answer is not of SOCKS5");
     }
+    self->reply = self->have[1];
     if (self->have[1] != 0) {
         bool known = self->have[1] < sizeof texts / sizeof texts[0];
         return fail(self, NARU_ERR_REFUSED, known ? texts[self->have[1]] : "it failed for a reason without a name");

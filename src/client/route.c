@@ -5,6 +5,7 @@
  * ports). */
 #include "base/buf.h"
 #include "client/client.h"
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +18,15 @@ naru_status naru__route_init(naru__route *route, const naru_client_options *opti
     return status ? status : naru__proxies_choose(&route->proxies, options, allocator);
 }
 
+void naru__route_stop(naru__route *route)
+{
+    naru__lookup_cancel(route->lookup);
+    route->lookup = NULL;
+}
+
 void naru__route_deinit(naru__route *route)
 {
+    naru__route_stop(route);
     naru_tls_unref(route->given_tls);
     naru_tls_unref(route->tls);
     naru_buf_deinit(&route->address);
@@ -186,10 +194,15 @@ static void http_data(naru_client *client, naru_input *in)
     }
 }
 
+static bool tell_next_address(naru_client *client);
+
 static void socks5_data(naru_client *client, naru_input *in)
 {
     naru__socks5 *socks5 = &client->opening->route.socks5;
     naru_status status = naru__socks5_feed(socks5, in, &client->stream->out);
+    if (status < 0 && socks5->reply != 0 && tell_next_address(client)) {
+        return;
+    }
     if (status < 0) {
         fail_in_proxy(client, status, socks5->text);
     } else if (status == NARU_OK) {
@@ -217,6 +230,65 @@ static void proxy_end(naru__stream *stream, naru_status why)
 
 static const naru__stream_handler in_proxy = {.on_ready = proxy_ready, .on_data = proxy_data, .on_end = proxy_end};
 
+/* ---- dialling ------------------------------------------------------------------------------------------------ */
+
+static naru_status dial(naru_client *client)
+{
+    naru__route *route = &client->opening->route;
+    naru__dial to = {.host = route->host, .port = route->port, .tls = route->tls, .tls_name = route->tls_name};
+    route->in_proxy = route->proxy.kind != NARU__PROXY_NONE;
+    if (route->in_proxy) {
+        to = (naru__dial){.host = route->proxy.host, .port = route->proxy.port};
+    }
+    client->stream =
+        naru__stream_connect(client->loop, &to, route->in_proxy ? &in_proxy : &naru__client_handshake, client);
+    return client->stream ? NARU_OK : NARU_ERR_MEMORY;
+}
+
+/* A proxy connects to one address at a time: they are told in the system's order (RFC 6724). */
+static bool take_address(naru__route *route)
+{
+    const naru__address *address = &route->addresses[route->addresses_told++];
+    const void *bytes = address->any.sa_family == AF_INET6 ? (const void *)&address->ipv6.sin6_addr
+                                                           : (const void *)&address->ipv4.sin_addr;
+    return inet_ntop(address->any.sa_family, bytes, route->host, sizeof route->host) != NULL;
+}
+
+/* The proxy could not connect to the last one: another connection to it, another address. false: there is none. */
+static bool tell_next_address(naru_client *client)
+{
+    naru__route *route = &client->opening->route;
+    if (route->addresses_told >= route->addresses_count) {
+        return false;
+    }
+    naru__stream_close(client->stream);
+    client->stream = NULL;
+    if (!take_address(route) || dial(client) != NARU_OK) {
+        fail_in_proxy(client, NARU_ERR_MEMORY, naru_status_text(NARU_ERR_MEMORY));
+    }
+    return true;
+}
+
+static void resolved(void *user, const naru__lookup_answer *answer)
+{
+    naru_client *client = user;
+    naru__route *route = &client->opening->route;
+    naru_client_failure failure = {.phase = NARU_PHASE_NAME, .status = answer->status};
+    route->lookup = NULL; /* it frees itself */
+    if (answer->count == 0) {
+        naru__client_fail(client, &failure, "host name \"%s\" does not resolve: %s", route->host, answer->error);
+        return;
+    }
+    while (route->addresses_count < answer->count && route->addresses_count < NARU__CLIENT_ADDRESSES_MAX) {
+        route->addresses[route->addresses_count] = answer->addresses[route->addresses_count];
+        route->addresses_count++;
+    }
+    failure.status = take_address(route) ? dial(client) : NARU_ERR_NAME;
+    if (failure.status != NARU_OK) {
+        naru__client_fail(client, &failure, "no way to the proxy: %s", naru_status_text(failure.status));
+    }
+}
+
 /* ---- setting out -------------------------------------------------------------------------------------------- */
 
 naru_status naru__client_set_out(naru_client *client, const char **reason_out)
@@ -230,12 +302,10 @@ naru_status naru__client_set_out(naru_client *client, const char **reason_out)
     if (status || !port_allowed(client) || !choose_tls(client)) {
         return status;
     }
-    naru__dial dial = {.host = route->host, .port = route->port, .tls = route->tls, .tls_name = route->tls_name};
-    route->in_proxy = route->proxy.kind != NARU__PROXY_NONE;
-    if (route->in_proxy) {
-        dial = (naru__dial){.host = route->proxy.host, .port = route->proxy.port};
+    route->addresses_count = route->addresses_told = 0;
+    if (route->proxy.kind == NARU__PROXY_SOCKS5 && route->proxy.resolves_here) {
+        route->lookup = naru__lookup_start(client->loop, route->host, route->port, resolved, client);
+        return route->lookup ? NARU_OK : NARU_ERR_MEMORY;
     }
-    client->stream =
-        naru__stream_connect(client->loop, &dial, route->in_proxy ? &in_proxy : &naru__client_handshake, client);
-    return client->stream ? NARU_OK : NARU_ERR_MEMORY;
+    return dial(client);
 }

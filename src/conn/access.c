@@ -23,7 +23,7 @@ void naru_conn_counters(const naru_conn *conn, naru_conn_counts *counts_out)
 
 naru_span naru_conn_protocol(const naru_conn *conn)
 {
-    return (naru_span){(const uint8_t *)(conn + 1), conn->protocol_bytes};
+    return (naru_span){naru__conn_protocol_of(conn), conn->protocol_bytes};
 }
 
 bool naru_conn_compressed(const naru_conn *conn)

@@ -5,6 +5,8 @@
  *  Source: RFC 6455 7.1. */
 #include "conn/inside.h"
 
+enum { PINGS_SPREAD = 64 }; /* in so many groups over an interval */
+
 void naru__conn_timer_now(naru_conn *conn)
 {
     naru_loop *loop = conn->stream->loop;
@@ -18,7 +20,20 @@ static uint64_t next_deadline_ms(const naru_conn *conn)
     }
     /* A paused connection cannot hear the peer, so its silence means nothing; a Close still has its time. */
     bool deaf = conn->paused && conn->ws.state == NARU_WS_OPEN;
-    return deaf ? UINT64_MAX : naru_ws_deadline_ms(&conn->ws);
+    uint64_t session_ms = deaf ? UINT64_MAX : naru_ws_deadline_ms(&conn->ws);
+    uint64_t life_ms = conn->timed ? naru__conn_life_deadline_ms(conn) : UINT64_MAX;
+    return session_ms < life_ms ? session_ms : life_ms;
+}
+
+/* Pings may be a little late: those of many connections then leave in one turn, and their pongs come in another, where
+ * each would have woken the loop twice. */
+static uint64_t with_company(const naru_conn *conn, uint64_t at_ms)
+{
+    uint64_t step_ms = conn->options->ws.ping_interval_ms / PINGS_SPREAD;
+    if (step_ms < 2 || !naru__ws_at_rest(&conn->ws) || conn->options->ws.ping_interval_ms == NARU_NEVER) {
+        return at_ms;
+    }
+    return at_ms + step_ms - 1 - (at_ms + step_ms - 1) % step_ms;
 }
 
 /* Only ever moved nearer here: a timer that fires too early looks again. With nothing under way the deadline is the
@@ -32,7 +47,7 @@ static void set_timer(naru_conn *conn)
     }
     uint64_t at_ms = next_deadline_ms(conn);
     if (at_ms != UINT64_MAX && (!running || at_ms < conn->timer.timer.at_ms)) {
-        naru__loop_timer_start(conn->stream->loop, &conn->timer, at_ms);
+        naru__loop_timer_start(conn->stream->loop, &conn->timer, with_company(conn, at_ms));
     }
 }
 
@@ -64,7 +79,7 @@ void naru__conn_settle(naru_conn *conn)
     if (conn->phase != NARU__CONN_OPEN) {
         return;
     }
-    if (naru__stream_queued(conn->stream) > 0) {
+    if (naru__buf_size(&conn->stream->out) > 0) { /* shots have asked for it themselves */
         naru__stream_flush_later(conn->stream);
     }
     if (conn->ws.state < NARU_WS_CLOSED) {
@@ -127,6 +142,15 @@ static naru_close_info close_info(const naru_conn *conn)
     return info;
 }
 
+static void detach_all(naru_conn *conn)
+{
+    while (conn->attachments) {
+        naru__conn_attachment *attachment = conn->attachments;
+        conn->attachments = attachment->next;
+        attachment->on_gone(attachment);
+    }
+}
+
 void naru__conn_finish(naru_conn *conn)
 {
     naru__stream *stream = conn->stream;
@@ -136,9 +160,11 @@ void naru__conn_finish(naru_conn *conn)
     naru_close_info info = close_info(conn);
     conn->phase = NARU__CONN_GONE;
     naru__loop_timer_stop(loop, &conn->timer);
+    naru__conn_source_cancel(conn);
     if (opened && conn->handler->on_close) {
         conn->handler->on_close(conn, &info, conn->user);
     }
+    detach_all(conn);
     if (conn->owner_calls && conn->owner_calls->on_gone) {
         conn->owner_calls->on_gone(conn, &info);
     }
@@ -150,7 +176,7 @@ void naru__conn_finish(naru_conn *conn)
     conn->stream = NULL;
     naru__conn_cold_free(conn);
     naru__ws_deinit(&conn->ws);
-    naru__loop_free_later(loop, conn, sizeof *conn + conn->protocol_bytes);
+    naru__loop_free_later(loop, conn, naru__conn_bytes(conn));
 }
 
 static void on_end(naru__stream *stream, naru_status why)
@@ -161,15 +187,27 @@ static void on_end(naru__stream *stream, naru_status why)
     naru__conn_finish(conn);
 }
 
+void naru__conn_owe_drain(naru_conn *conn)
+{
+    if (conn->phase <= NARU__CONN_OPEN && !conn->over_high) {
+        conn->over_high = true;
+        naru__stream_want_drain(conn->stream, (uint32_t)conn->options->queue_low_bytes);
+    }
+}
+
 static void on_drain(naru__stream *stream)
 {
     naru_conn *conn = stream->owner;
-    if (!conn->over_high || conn->phase != NARU__CONN_OPEN) {
+    if (conn->phase != NARU__CONN_OPEN) {
         return;
     }
+    bool owed = conn->over_high;
     conn->over_high = false;
-    if (conn->handler->on_drain) {
+    if (owed && conn->handler->on_drain) {
         conn->handler->on_drain(conn, conn->user);
+    }
+    if (conn->phase == NARU__CONN_OPEN && naru__conn_has_source(conn)) {
+        naru__conn_source_feed(conn);
     }
     naru__conn_settle(conn);
 }
@@ -186,6 +224,7 @@ static void resume(naru_conn *conn)
     conn->resume_due = false;
     conn->paused = false;
     naru__ws_touch(&conn->ws, naru_loop_now_ms(conn->stream->loop)); /* silence counts from here */
+    naru__conn_life_touch(conn);
     naru__conn_take_held(conn);
     if (!conn->paused && conn->phase == NARU__CONN_OPEN) {
         naru__stream_resume(conn->stream);
@@ -212,6 +251,9 @@ void naru__conn_on_timer(naru__loop_timer *timer)
     }
     if (conn->resume_due) {
         resume(conn);
+    }
+    if (conn->timed && conn->phase == NARU__CONN_OPEN) {
+        naru__conn_life_tick(conn);
     }
     if (conn->phase == NARU__CONN_OPEN) {
         tick(conn);

@@ -36,7 +36,9 @@ naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_co
     if (protocol.size > UINT16_MAX) {
         return NULL;
     }
-    naru_conn *conn = naru__alloc_zero(allocator, sizeof *conn + protocol.size);
+    naru_conn shape = {.timed = options->idle_timeout_ms > 0 || options->age_max_ms > 0,
+                       .protocol_bytes = (uint16_t)protocol.size};
+    naru_conn *conn = naru__alloc_zero(allocator, naru__conn_bytes(&shape));
     if (!conn) {
         return NULL;
     }
@@ -49,9 +51,12 @@ naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_co
     conn->owner = owner;
     conn->timer.fire = naru__conn_on_timer;
     conn->compressed = deflate && deflate->enabled;
-    conn->protocol_bytes = (uint16_t)protocol.size;
+    conn->marked = handler->on_frame || options->queue_policy == NARU_QUEUE_DROP_OLDEST;
+    naru__ws_observe(&conn->ws, handler->on_frame != NULL);
+    conn->timed = shape.timed;
+    conn->protocol_bytes = shape.protocol_bytes;
     if (protocol.size > 0) {
-        memcpy(conn + 1, protocol.data, protocol.size);
+        memcpy(naru__conn_protocol_of(conn), protocol.data, protocol.size);
     }
     stream->handler = &naru__conn_stream_handler;
     stream->owner = conn;
@@ -61,6 +66,9 @@ naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_co
 void naru__conn_start(naru_conn *conn, uint8_t *bytes, size_t size)
 {
     conn->phase = NARU__CONN_OPEN;
+    if (conn->timed) {
+        naru__conn_life_begin(conn);
+    }
     if (conn->handler->on_open) {
         conn->handler->on_open(conn, conn->user);
     }

@@ -28,6 +28,12 @@ typedef struct naru__conn_owner {
     void (*on_received)(naru_conn *conn, size_t bytes, bool whole);
 } naru__conn_owner;
 
+/* Something that another room keeps for a connection: a part of its struct. */
+typedef struct naru__conn_attachment {
+    struct naru__conn_attachment *next;
+    void (*on_gone)(struct naru__conn_attachment *attachment); /* once, after on_close */
+} naru__conn_attachment;
+
 typedef struct naru__conn_cold naru__conn_cold; /* what only a paused, marked or closing connection needs */
 
 struct naru_conn {
@@ -38,10 +44,11 @@ struct naru_conn {
     const naru__conn_owner *owner_calls;
     void *owner;
     void *user;
+    naru__conn_attachment *attachments;
     naru__conn_cold *cold;
     naru__loop_timer timer;
     naru_conn *next, **link; /* the owner's list of them; for the owner alone */
-    uint16_t protocol_bytes; /* of the subprotocol, which stands behind the struct */
+    uint16_t protocol_bytes; /* of the subprotocol, which stands at the end of the block */
     uint8_t phase;
     int8_t end_status; /* why it ends, where the session itself has no fault */
     bool paused : 1;
@@ -50,6 +57,8 @@ struct naru_conn {
     bool halted : 1;    /* by the application; with throttled: why it is paused */
     bool throttled : 1; /* by the owner */
     bool over_high : 1; /* a send answered NARU_FULL: on_drain is owed */
+    bool timed : 1;     /* a naru__conn_life stands right behind the struct */
+    bool marked : 1;    /* each frame queued is marked for dropping, or told to who looks on: no short way out */
 };
 
 /* Check and complete options in place. errors NARU_ERR_ARGUMENT */
@@ -66,6 +75,11 @@ naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_co
 /* Begin: on_open runs here, then the bytes that came right behind the handshake. Once, from the loop's own
  * callbacks, not inside a call of the application. The connection may be gone when it returns. */
 void naru__conn_start(naru_conn *conn, uint8_t *bytes, size_t size);
+/* Close it with 1013, as one that reads too slowly; and: is it about to end anyhow? */
+void naru__conn_shed(naru_conn *conn);
+bool naru__conn_is_doomed(const naru_conn *conn);
+/* Have on_drain come once the queue has fallen below its low mark, as if a send had answered NARU_FULL. */
+void naru__conn_owe_drain(naru_conn *conn);
 /* Pause it for the owner's own reasons, beside the application's pauses. */
 void naru__conn_throttle(naru_conn *conn, bool on);
 /* End it at once without a word to the application but on_close with 1006, here and now, on_gone included. For an

@@ -20,14 +20,46 @@ typedef struct naru__conn_mark {
     uint64_t begin, end;
 } naru__conn_mark;
 
+typedef struct naru__conn_source naru__conn_source;
+
 struct naru__conn_cold {
     naru_buf held;          /* bytes of the peer that came before or during a pause */
     naru__conn_mark *marks; /* of NARU_QUEUE_DROP_OLDEST, oldest first */
     size_t marks_first, marks_end, marks_capacity;
+    naru__conn_source *source; /* of the message that is being pulled; NULL: none */
     uint64_t dropped, dropped_bytes;
     uint8_t reason_bytes; /* of the peer's Close */
     uint8_t reason[123];
 };
+
+/* What a connection needs whose options limit its time. */
+typedef struct naru__conn_life {
+    uint64_t message_ms; /* the last one, either way */
+    uint64_t end_ms;     /* it is too old then; UINT64_MAX: never */
+} naru__conn_life;
+
+static inline naru__conn_life *naru__conn_life_of(const naru_conn *conn)
+{
+    return (naru__conn_life *)((uintptr_t)conn + sizeof *conn);
+}
+static inline size_t naru__conn_bytes(const naru_conn *conn)
+{
+    return sizeof *conn + (conn->timed ? sizeof(naru__conn_life) : 0) + conn->protocol_bytes;
+}
+static inline uint8_t *naru__conn_protocol_of(const naru_conn *conn)
+{
+    return (uint8_t *)((uintptr_t)conn + naru__conn_bytes(conn) - conn->protocol_bytes);
+}
+static inline void naru__conn_life_touch(const naru_conn *conn)
+{
+    if (conn->timed) {
+        naru__conn_life_of(conn)->message_ms = naru_loop_now_ms(conn->stream->loop);
+    }
+}
+/* life.c; of a connection that is timed. */
+void naru__conn_life_begin(naru_conn *conn);
+uint64_t naru__conn_life_deadline_ms(const naru_conn *conn);
+void naru__conn_life_tick(naru_conn *conn); /* close it if its time is up */
 
 /* The cold part, made on first need. NULL: no memory. */
 naru__conn_cold *naru__conn_cold_get(naru_conn *conn);
@@ -48,6 +80,7 @@ static inline naru__conn_counts *naru__conn_counts_of(const naru_conn *conn)
 static inline void naru__conn_count_out(const naru_conn *conn, size_t bytes, bool whole)
 {
     naru__conn_counts *counts = naru__conn_counts_of(conn);
+    naru__conn_life_touch(conn);
     if (counts) {
         counts->messages_out += whole;
         counts->message_bytes_out += bytes;
@@ -60,6 +93,8 @@ naru_input naru__conn_on_room(naru__stream *stream);
 /* Hand the session what there is, and its events to the application; what a pause leaves over stays in `in`. */
 void naru__conn_take(naru_conn *conn, naru_input *in);
 void naru__conn_take_held(naru_conn *conn);
+/* The session's frames, to the handler's on_frame. */
+void naru__conn_on_frame(naru_ws *ws, const naru_ws_frame *frame, void *user);
 /* Keep bytes for after the pause. */
 void naru__conn_hold(naru_conn *conn, naru_span bytes);
 
@@ -91,6 +126,14 @@ static inline naru_status naru__conn_queue_admit(naru_conn *conn, size_t bytes)
 NARU_MUST_USE naru_status naru__conn_send_admit(naru_conn *conn, size_t bytes);
 /* What a send whose status this is answers, once all it queued is there. */
 naru_status naru__conn_send_answer(naru_conn *conn, naru_status status);
+
+/* source.c: go on with the message that is being pulled, from the loop only; the connection ended before it did. */
+void naru__conn_source_feed(naru_conn *conn);
+void naru__conn_source_cancel(naru_conn *conn);
+static inline bool naru__conn_has_source(const naru_conn *conn)
+{
+    return conn->cold && conn->cold->source;
+}
 
 /* Remember the message that was queued since `begin`. */
 void naru__conn_queue_mark(naru_conn *conn, uint64_t begin);

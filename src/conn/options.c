@@ -1,5 +1,5 @@
 /* The options' defaults and ranges. Not for: what ws/ checks of its own part. */
-#include "conn/conn.h"
+#include "conn/inside.h"
 
 enum { QUEUE_BYTES_MAX = 1 << 20, QUEUE_HIGH_BYTES = 64 << 10, QUEUE_LOW_BYTES = 16 << 10 };
 
@@ -24,6 +24,15 @@ naru_status naru__conn_options_fill(naru_conn_options *options)
     if (filled.queue_policy == NARU_QUEUE_DROP_OLDEST && filled.ws.deflate.enabled) {
         forget_context(&filled.ws.deflate);
     }
+    filled.timeout_code = filled.timeout_code ? filled.timeout_code : 1001;
+    filled.age_jitter_ms = filled.age_jitter_ms ? filled.age_jitter_ms : filled.age_max_ms / 10;
+    if (!naru_ws_close_code_valid(filled.timeout_code) || filled.age_jitter_ms > filled.age_max_ms) {
+        return NARU_ERR_ARGUMENT;
+    }
+    if (filled.ws.on_frame && filled.ws.on_frame != naru__conn_on_frame) {
+        return NARU_ERR_ARGUMENT;
+    }
+    filled.ws.on_frame = naru__conn_on_frame; /* heard by those whose handler wants it */
     naru_status status = naru_ws_options_fill(&filled.ws);
     if (status != NARU_OK) {
         return status;

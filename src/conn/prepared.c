@@ -8,6 +8,7 @@
 #include "conn/inside.h"
 #include "ws/frame.h"
 #include "ws/frozen.h"
+#include "ws/observe.h"
 
 #include <stdatomic.h>
 
@@ -128,6 +129,7 @@ static naru_status send_frame(naru_conn *conn, naru_prepared *prepared)
     if (frame != prepared->plain) {
         naru__ws_frozen_sent(&conn->ws);
     }
+    naru__ws_observe_frozen(&conn->ws, naru__shot_span(frame));
     naru__conn_count_out(conn, prepared->data.size, true);
     if (conn->options->queue_policy == NARU_QUEUE_DROP_OLDEST) {
         naru__conn_queue_mark(conn, begin);

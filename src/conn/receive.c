@@ -4,7 +4,7 @@
 static void deliver_message(naru_conn *conn, const naru_ws_event *event)
 {
     const naru_conn_handler *handler = conn->handler;
-    if (conn->options->ws.delivery != NARU_WS_MESSAGES) {
+    if (conn->options->ws.delivery != NARU_WS_MESSAGES || !event->first || !event->last) {
         if (handler->on_part) {
             handler->on_part(conn, event, conn->user);
         }
@@ -26,6 +26,9 @@ static void count_control(const naru_conn *conn, naru_ws_event_type type)
 static void received(naru_conn *conn, size_t bytes, bool whole)
 {
     const naru__conn_owner *owner = conn->owner_calls;
+    if (conn->phase == NARU__CONN_OPEN) {
+        naru__conn_life_touch(conn);
+    }
     if (!owner) {
         return;
     }
@@ -75,6 +78,13 @@ static void deliver(naru_conn *conn, const naru_ws_event *event)
         keep_reason(conn, event->data);
         return;
     }
+}
+
+void naru__conn_on_frame(naru_ws *ws, const naru_ws_frame *frame, void *user)
+{
+    (void)user;
+    naru_conn *conn = (naru_conn *)(void *)((char *)ws - offsetof(naru_conn, ws));
+    conn->handler->on_frame(conn, frame, conn->user);
 }
 
 void naru__conn_take(naru_conn *conn, naru_input *in)

@@ -35,6 +35,18 @@ naru_status naru__conn_send_answer(naru_conn *conn, naru_status status)
     return NARU_FULL;
 }
 
+/* Its head is queued: the payload goes from where it lies. */
+static naru_status follow_through(naru_conn *conn, naru_span data, bool last)
+{
+    naru_status status = naru__stream_write_through(conn->stream, data);
+    if (status != NARU_OK) {
+        naru__conn_doom(conn, status); /* a head without its payload cannot be mended */
+    } else {
+        naru__conn_count_out(conn, data.size, last);
+    }
+    return status;
+}
+
 static bool goes_through(const naru_conn *conn, naru_span data)
 {
     return data.size >= WRITE_THROUGH_BYTES_MIN && conn->ws.role == NARU_WS_SERVER && !conn->compressed;
@@ -48,16 +60,7 @@ static naru_status send_through(naru_conn *conn, naru_ws_kind kind, naru_span da
     }
     naru_ws_turn turn = naru__conn_turn(conn);
     naru_status status = naru_ws_send_head(&conn->ws, kind, data.size, &turn);
-    if (status != NARU_OK) {
-        return status;
-    }
-    status = naru__stream_write_through(conn->stream, data);
-    if (status != NARU_OK) {
-        naru__conn_doom(conn, status); /* a head without its payload cannot be mended */
-    } else {
-        naru__conn_count_out(conn, data.size, true);
-    }
-    return status;
+    return status == NARU_OK ? follow_through(conn, data, true) : status;
 }
 
 static naru_status send_queued(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
@@ -88,8 +91,8 @@ static naru_status send_long(naru_conn *conn, naru_ws_kind kind, naru_span data,
 naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
 {
     bool checked = kind != NARU_WS_TEXT || (flags & NARU_WS_VALID) != 0;
-    if (conn->phase != NARU__CONN_OPEN || !checked || data.size >= WRITE_THROUGH_BYTES_MIN ||
-        conn->options->queue_policy == NARU_QUEUE_DROP_OLDEST || !naru__conn_queue_fits(conn, data.size)) {
+    if (conn->phase != NARU__CONN_OPEN || !checked || data.size >= WRITE_THROUGH_BYTES_MIN || conn->stream->has_shots ||
+        conn->marked || !naru__conn_queue_fits(conn, data.size)) {
         return send_long(conn, kind, data, flags);
     }
     naru_buf *out = &conn->stream->out;
@@ -101,22 +104,51 @@ naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, u
     if (first) {
         naru__stream_flush_later(conn->stream);
     }
-    return naru__stream_queued(conn->stream) <= conn->options->queue_high_bytes ? NARU_OK
-                                                                                : naru__conn_send_answer(conn, NARU_OK);
+    return naru__buf_size(out) <= conn->options->queue_high_bytes ? NARU_OK : naru__conn_send_answer(conn, NARU_OK);
 }
 
-naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span data, bool last, unsigned flags)
+naru_status naru_conn_send_begin(naru_conn *conn, naru_ws_kind kind, uint64_t bytes)
 {
-    naru_status status = naru__conn_send_admit(conn, data.size);
+    naru_status status = naru__conn_has_source(conn) ? NARU_ERR_STATE : naru__conn_send_admit(conn, 0);
     if (status != NARU_OK) {
         return status;
     }
     naru_ws_turn turn = naru__conn_turn(conn);
-    status = naru_ws_send_part(&conn->ws, kind, data, last, flags, &turn);
+    return naru__conn_send_answer(conn, naru_ws_send_begin(&conn->ws, kind, bytes, &turn));
+}
+
+/* A piece of a frame that is out to its head. */
+static naru_status piece_through(naru_conn *conn, naru_ws_kind kind, naru_span data, bool last)
+{
+    naru_status status = naru__ws_begun_check(&conn->ws, kind, data.size, last);
+    if (status == NARU_OK) {
+        status = follow_through(conn, data, last);
+    }
+    if (status != NARU_OK) {
+        return status;
+    }
+    naru_ws_turn turn = naru__conn_turn(conn);
+    return naru__ws_begun_taken(&conn->ws, data.size, &turn);
+}
+
+static naru_status send_part(naru_conn *conn, naru_ws_kind kind, naru_span data, bool last, unsigned flags)
+{
+    bool checked = kind != NARU_WS_TEXT || (flags & NARU_WS_VALID) != 0;
+    if (checked && data.size >= WRITE_THROUGH_BYTES_MIN && naru__ws_in_begun_frame(&conn->ws)) {
+        return piece_through(conn, kind, data, last);
+    }
+    naru_ws_turn turn = naru__conn_turn(conn);
+    naru_status status = naru_ws_send_part(&conn->ws, kind, data, last, flags, &turn);
     if (status == NARU_OK) {
         naru__conn_count_out(conn, data.size, last);
     }
-    return naru__conn_send_answer(conn, status);
+    return status;
+}
+
+naru_status naru_conn_send_part(naru_conn *conn, naru_ws_kind kind, naru_span data, bool last, unsigned flags)
+{
+    naru_status status = naru__conn_has_source(conn) ? NARU_ERR_STATE : naru__conn_send_admit(conn, data.size);
+    return status == NARU_OK ? naru__conn_send_answer(conn, send_part(conn, kind, data, last, flags)) : status;
 }
 
 static naru_status send_control(naru_conn *conn, naru_span data,

@@ -66,6 +66,7 @@ naru_status naru__backend_turn(naru_loop *loop, int timeout_ms)
         naru__log(loop, NARU_LOG_ERROR, "epoll_wait: %s", strerror(error));
         return NARU_ERR_SYSTEM;
     }
+    loop->stirred |= count > 0;
     for (int i = 0; i < count; i++) {
         naru__source *source = events[i].data.ptr;
         source->ready(source, events[i].events);

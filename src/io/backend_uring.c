@@ -92,6 +92,7 @@ static naru_status complete_all(naru_loop *loop)
     naru_status status = NARU_OK;
     unsigned head = *ring->cq_head;
     unsigned end = head + naru__uring_completed(ring);
+    loop->stirred |= head != end;
     while (head != end) {
         struct io_uring_cqe cqe = ring->cqes[head & (ring->cq_entries - 1)];
         __atomic_store_n(ring->cq_head, ++head, __ATOMIC_RELEASE);

@@ -28,7 +28,7 @@ struct naru_loop {
     const naru_allocator *below; /* what the cache stands on, and what the loop itself was taken from */
     naru__cache cache;
     naru__loop_timer cooling; /* runs while the cache keeps large blocks; keeps no loop alive */
-    uint8_t *receive; /* every socket is read into it */
+    uint8_t *receive;         /* every socket is read into it */
     size_t receive_bytes;
     uint8_t *decrypted; /* what TLS makes of it, as long; taken when it is first needed */
     int backend_fd;     /* epoll's */
@@ -38,6 +38,9 @@ struct naru_loop {
     naru__wheel wheel;
     size_t active; /* streams, listeners, watches, running timers: what keeps naru_loop_run going */
     uint64_t turns;
+    uint32_t busy_poll_us;
+    uint64_t busy_until_us; /* when to sleep again */
+    bool stirred;           /* this turn's wait brought something */
     bool in_turn;
     bool firing;
     bool stopping;
@@ -67,6 +70,10 @@ struct naru_loop {
 };
 
 void naru__loop_read_clock(naru_loop *loop);
+
+/* busy.c */
+bool naru__busy_polls(naru_loop *loop); /* is it to look once more instead of sleeping? */
+void naru__busy_note(naru_loop *loop);  /* after each wait */
 
 bool naru__post_init(naru_loop *loop);
 void naru__post_deinit(naru_loop *loop); /* drops what did not run */

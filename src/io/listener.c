@@ -14,7 +14,8 @@
 #include "core.h"
 #include "given.h"
 
-enum { ACCEPTS_MAX = 64, BACKLOG = 4096, EXHAUSTED_PAUSE_MS = 100, EXHAUSTED_LOG_MS = 1000 };
+enum { ACCEPTS_MAX = 64, FINISH_ACCEPTS_MAX = 65536, BACKLOG = 4096 };
+enum { EXHAUSTED_PAUSE_MS = 100, EXHAUSTED_LOG_MS = 1000 };
 
 struct naru__listener {
     naru__accept_fn *accepted; /* these two first: what a burial without a note may overwrite */
@@ -304,6 +305,35 @@ static void release(naru__listener *listener)
     naru__loop_free_later(listener->loop, listener, sizeof *listener);
 }
 
+static naru__listener *listener_new(naru_loop *loop, naru__accept_fn *accepted, void *user)
+{
+    naru__listener *listener = naru__alloc_zero(&loop->cache.allocator, sizeof *listener);
+    if (listener) {
+        listener->accepted = accepted;
+        listener->user = user;
+        listener->loop = loop;
+        listener->retry.fire = retry_now;
+        listener->burst = 1;
+        listener->fd = -1;
+        listener->reserve_fd = open_reserve();
+    }
+    return listener;
+}
+
+static naru_status opened(naru__listener *listener, naru_status status, naru__listener **listener_out, char *bound_out)
+{
+    if (status != NARU_OK) {
+        release(listener);
+        return status;
+    }
+    if (bound_out) {
+        tell_bound(listener, bound_out);
+    }
+    listener->loop->active++;
+    *listener_out = listener;
+    return NARU_OK;
+}
+
 naru_status naru__listener_open(naru_loop *loop, const char *address, bool reuse_port, int backlog,
                                 naru__accept_fn *accepted, void *user, naru__listener **listener_out, char *bound_out)
 {
@@ -321,29 +351,41 @@ naru_status naru__listener_open(naru_loop *loop, const char *address, bool reuse
     if (status != NARU_OK) {
         return status;
     }
-    naru__listener *listener = naru__alloc_zero(&loop->cache.allocator, sizeof *listener);
+    naru__listener *listener = listener_new(loop, accepted, user);
     if (!listener) {
         return NARU_ERR_MEMORY;
     }
-    listener->accepted = accepted;
-    listener->user = user;
-    listener->loop = loop;
-    listener->retry.fire = retry_now;
-    listener->burst = 1;
-    listener->fd = -1;
-    listener->reserve_fd = open_reserve();
     status = given >= 0 ? listen_on(listener, given, address)
                         : listen_at(listener, parsed, all, reuse_port, backlog, address);
-    if (status != NARU_OK) {
-        release(listener);
-        return status;
+    return opened(listener, status, listener_out, bound_out);
+}
+
+naru_status naru__listener_take(naru_loop *loop, const char *address, int fd, naru__accept_fn *accepted, void *user,
+                                naru__listener **listener_out, char *bound_out)
+{
+    naru__address parsed;
+    bool all;
+    naru__listener *listener = listener_new(loop, accepted, user);
+    if (!listener) {
+        return NARU_ERR_MEMORY;
     }
-    if (bound_out) {
-        tell_bound(listener, bound_out);
+    naru_status status = listen_on(listener, fd, address);
+    bool local = status == NARU_OK && strncmp(address, "unix:", 5) == 0 &&
+                 naru__address_parse(address, &parsed, &all) == NARU_OK;
+    if (local && lstat(parsed.local.sun_path, &listener->local_file) == 0) {
+        listener->local = parsed.local;
     }
-    loop->active++;
-    *listener_out = listener;
-    return NARU_OK;
+    return opened(listener, status, listener_out, bound_out);
+}
+
+int naru__listener_fd(const naru__listener *listener)
+{
+    return listener->fd;
+}
+
+void naru__listener_leave(naru__listener *listener)
+{
+    listener->local.sun_path[0] = '\0';
 }
 
 void naru__listener_pause(naru__listener *listener)
@@ -373,4 +415,16 @@ void naru__listener_close(naru__listener *listener)
     naru__backend_remove(listener->loop, &listener->source, listener->fd);
     listener->loop->active--;
     release(listener);
+}
+
+void naru__listener_finish(naru__listener *listener)
+{
+    if (!listener || listener->closed) {
+        return;
+    }
+    bool exhausted = naru__timer_running(&listener->retry.timer);
+    for (int i = 0; i < FINISH_ACCEPTS_MAX && !exhausted && !listener->closed && accept_one(listener); i++) {
+        exhausted = naru__timer_running(&listener->retry.timer);
+    }
+    naru__listener_close(listener);
 }

@@ -119,6 +119,7 @@ naru_loop *naru_loop_new(const naru_loop_options *options)
     loop->receive_bytes = chosen.receive_bytes > 0 ? chosen.receive_bytes : RECEIVE_BYTES;
     loop->log = chosen.log;
     loop->log_user = chosen.log_user;
+    loop->busy_poll_us = chosen.busy_poll_us;
     loop->backend_fd = -1;
     loop->wake_fd = -1;
     loop->dirty_end = &loop->dirty;
@@ -297,7 +298,9 @@ naru_status naru_loop_turn(naru_loop *loop, uint32_t timeout_ms)
     loop->turns++;
     /* The coarse clock costs next to nothing, and notices if the callbacks since the turn's reading took
      * long. */
-    naru_status status = wait_for_work(loop, wait_limit_ms(loop, timeout_ms, CLOCK_MONOTONIC_COARSE));
+    int wait_ms = naru__busy_polls(loop) ? 0 : wait_limit_ms(loop, timeout_ms, CLOCK_MONOTONIC_COARSE);
+    naru_status status = wait_for_work(loop, wait_ms);
+    naru__busy_note(loop);
     naru__watch_run_always_ready(loop);
     naru__post_run(loop);
     naru__timers_fire(loop);
@@ -320,16 +323,35 @@ static void hold_submissions(naru_loop *loop, bool hold)
     }
 }
 
+bool naru_loop_alive(const naru_loop *loop)
+{
+    return loop->active > 0 || work_waits((naru_loop *)(uintptr_t)loop);
+}
+
 naru_status naru_loop_run(naru_loop *loop)
 {
     naru_status status = NARU_OK;
     hold_submissions(loop, true);
-    while (status == NARU_OK && !loop->stopping && (loop->active > 0 || work_waits(loop))) {
+    while (status == NARU_OK && !loop->stopping && naru_loop_alive(loop)) {
         status = naru_loop_turn(loop, UINT32_MAX);
     }
     hold_submissions(loop, false);
     loop->stopping = false;
+    loop->owned = false; /* whoever joins its thread may clear up, or run it again */
     return status;
+}
+
+void naru__loop_give_back(naru_loop *loop)
+{
+    if (loop->cache.kept_bytes > 0) {
+        naru__cache_deinit(&loop->cache);
+        naru__cache_trim_below(&loop->cache);
+    }
+}
+
+void naru__loop_hold(naru_loop *loop, bool hold)
+{
+    loop->active = hold ? loop->active + 1 : loop->active - 1;
 }
 
 void naru_loop_stop(naru_loop *loop)

@@ -34,6 +34,11 @@ void naru__loop_defer_cancel(naru_loop *loop, naru__deferred *deferred); /* not 
  * At least 16 bytes. Only without memory for the note of it are its first 16 bytes overwritten at once. */
 void naru__loop_free_later(naru_loop *loop, void *block, size_t bytes);
 
+/* Give the kept blocks back, and have the system get what it may. */
+void naru__loop_give_back(naru_loop *loop);
+/* Keep naru_loop_run going with nothing on the loop, until let go. */
+void naru__loop_hold(naru_loop *loop, bool hold);
+
 bool naru__loop_owns_thread(const naru_loop *loop); /* for asserts */
 
 void naru__log(naru_loop *loop, naru_log_level level, const char *format, ...) NARU_PRINTF(3, 4);

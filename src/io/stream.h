@@ -156,6 +156,15 @@ NARU_MUST_USE naru_status naru__listener_open(naru_loop *loop, const char *addre
                                               char *bound_out);
 void naru__listener_pause(naru__listener *listener);
 void naru__listener_resume(naru__listener *listener);
+/* The same with a socket that listens already at this address; a socket file is then ours too. On failure fd is still
+ * the caller's. */
+NARU_MUST_USE naru_status naru__listener_take(naru_loop *loop, const char *address, int fd, naru__accept_fn *accepted,
+                                              void *user, naru__listener **listener_out, char *bound_out);
+int naru__listener_fd(const naru__listener *listener);
+/* Another process listens on it too: its file stays when it is closed. */
+void naru__listener_leave(naru__listener *listener);
+/* Take all that wait, and close. */
+void naru__listener_finish(naru__listener *listener);
 void naru__listener_close(naru__listener *listener); /* removes its socket file; NULL is fine */
 
 /* Names of TLS sessions for those who ask. */

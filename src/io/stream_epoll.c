@@ -107,7 +107,7 @@ static void flush(naru__stream *stream)
         naru__stream_out_drop(stream);
     } else if (stream->tls) {
         naru__stream_tls_flush(stream);
-    } else if (naru__stream_queued(stream) > 0) {
+    } else if (naru__buf_size(&stream->out) > 0 || stream->has_shots) {
         naru__stream_flush_plain(stream);
     }
 }

@@ -112,7 +112,7 @@ static bool set_policy(SSL_CTX *context)
     SSL_CTX_set_mode(context,
                      SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_default_passwd_cb(context, no_password);
-    /* Tickets need no memory of ours; a cache would. */
+    /* A server's tickets need no memory of ours; a cache would. A client's memory is tls_resume.c's. */
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_cipher_list(context, TLS12_CIPHERS) == 1;
@@ -245,6 +245,9 @@ static naru_status configure_client(naru_tls *tls, const naru_tls_client_options
     naru_status status = NARU_OK;
     /* Unlike its kin, this call answers 0 when it is fine. */
     if (SSL_CTX_set_alpn_protos(context, ALPN_HTTP, ALPN_HTTP_BYTES) != 0) {
+        return NARU_ERR_MEMORY;
+    }
+    if (!options->no_resumption && !naru__tls_remember(context)) {
         return NARU_ERR_MEMORY;
     }
     if (options->pinned_key) {

@@ -109,6 +109,7 @@ static bool begin_client(naru__tls_session *session, const naru_tls *tls, const 
 {
     const char *known = naru__tls_server_name(tls);
     SSL_set_connect_state(session->ssl);
+    naru__tls_resume(session->ssl, known ? known : name);
     return set_name(session->ssl, known ? known : name, naru__tls_checks_names(tls));
 }
 

@@ -42,6 +42,12 @@ bool naru__tls_checks_names(const naru_tls *tls);
 const char *naru__tls_server_name(const naru_tls *tls); /* NULL: as dialled */
 const char *naru__tls_error_text(unsigned long error);  /* static */
 
+/* tls_resume.c */
+/* Let a client's context remember sessions. false: no memory. */
+NARU_MUST_USE bool naru__tls_remember(SSL_CTX *context);
+/* Before the handshake with name: offer a session that is remembered of it. Nothing if there is none. */
+void naru__tls_resume(SSL *ssl, const char *name);
+
 /* tls_pin.c */
 /* Accept only these keys: hashes as naru_tls_client_options.pinned_key. errors NARU_ERR_ARGUMENT, NARU_ERR_MEMORY. */
 NARU_MUST_USE naru_status naru__tls_pin(SSL_CTX *context, const char *text);

@@ -3,6 +3,7 @@
  * Not for: listening (listen.c), the header of a proxy (preface.c), requests (intake.c). */
 #include "server/exchange.h"
 
+#include "server/deal.h"
 #include "server/guest.h"
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -98,6 +99,7 @@ naru_status naru_server_adopt(naru_server *server, int fd, naru_span bytes, cons
         return NARU_ERR_SYSTEM;
     }
     arrival.until_ms = naru_loop_now_ms(server->loop) + server->options.handshake_timeout_ms;
+    naru__hand_takes(server->hand);
     naru__server_took(server);
     naru_status status = naru__server_receive(server, &arrival);
     if (status < 0) {

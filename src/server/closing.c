@@ -4,6 +4,7 @@
 #include "server/exchange.h"
 
 #include "base/buf.h"
+#include "server/bad.h"
 #include "server/respond.h"
 #include <stdio.h>
 
@@ -78,7 +79,7 @@ static naru_status needed_fields(naru_request *request, int status)
     } else if (status == 426) {
         done = naru__request_field(request, "Upgrade", naru_span_of("websocket"));
         done = done < 0 ? done : naru__request_field(request, "Sec-WebSocket-Version", naru_span_of("13"));
-    } else if (status == 429) {
+    } else if (request->retry_after_s > 0) {
         char seconds[16];
         int size = snprintf(seconds, sizeof seconds, "%u", (unsigned)request->retry_after_s);
         done = naru__request_field(request, "Retry-After", (naru_span){(const uint8_t *)seconds, (size_t)size});
@@ -102,7 +103,7 @@ void naru__exchange_refuse(naru__exchange *exchange, int status, const char *tex
     exchange->phase = NARU__EXCHANGE_SENDING;
     request->on_cancel = NULL;
     naru_status done = needed_fields(request, status);
-    done = done < 0 ? done : naru__respond_text(exchange, status, text);
+    done = done < 0 ? done : naru__bad_answer(exchange, status, text);
     if (done < 0) {
         naru__exchange_drop(exchange);
     } else {
@@ -166,12 +167,25 @@ static bool is_idle(const naru__exchange *exchange)
            naru__buf_size(&exchange->held) == 0 && naru__buf_size(&exchange->stream->out) == 0;
 }
 
+/* Who was accepted may ask once, and what is asked is answered; a connection that waits for another request ends. */
+static void finish(naru__exchange *exchange)
+{
+    if (exchange->begun && exchange->phase == NARU__EXCHANGE_HEAD && !exchange->request.head &&
+        !exchange->work.queued) {
+        naru__exchange_close(exchange);
+    }
+}
+
 void naru__exchange_stop(naru__exchange *exchange)
 {
     bool half_read =
         exchange->phase == NARU__EXCHANGE_BODY || (exchange->phase == NARU__EXCHANGE_HEAD && exchange->request.head);
     bool undecided = exchange->phase == NARU__EXCHANGE_ASKED && exchange->request.upgrade;
     if (exchange->calling || exchange->taking) {
+        return;
+    }
+    if (exchange->server->finishing) {
+        finish(exchange);
         return;
     }
     if (half_read || undecided) {

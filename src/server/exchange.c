@@ -46,6 +46,8 @@ void naru__exchange_forget(naru__exchange *exchange)
     request->end_is_leaving = false;
     request->forwarded_tls = false;
     request->route = NULL;
+    request->retry_after_s = 0;
+    request->rule = NULL;
     request->on_cancel = NULL;
 }
 

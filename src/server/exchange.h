@@ -29,6 +29,7 @@ enum {
     NARU__HELD_BYTES_MAX = 64 * 1024,  /* kept for a request that is not answered yet, before the stream is paused */
     NARU__OUT_HIGH_BYTES = 128 * 1024, /* answers queued, before the next request has to wait */
     NARU__OUT_LOW_BYTES = 32 * 1024,
+    NARU__START_BYTES_MAX = 256,         /* of a request that could not be read, for those who want to see it */
     NARU__CROWDED_RETRY_S = 5,           /* Retry-After where nobody knows when there will be room */
     NARU__LINGER_BYTES_MAX = 1024 * 1024 /* read and dropped behind a last answer */
 };
@@ -45,6 +46,7 @@ struct naru_request {
     bool end_is_leaving;    /* a peer that ends its own side is gone, though no upgrade was asked for */
     bool forwarded_tls;     /* a trusted proxy was asked by TLS */
     uint32_t retry_after_s; /* of a 429 */
+    const char *rule;       /* that it has broken, of what is refused; NULL: none in particular */
     naru__guest *guest;     /* whom a trusted proxy asks for; NULL: the connection's */
     void (*on_cancel)(void *user);
     void *cancel_user;
@@ -66,15 +68,16 @@ struct naru__exchange {
     naru__guest *guest;                       /* NULL: nothing is known that the socket does not tell */
     naru_conn *conn;                          /* ACCEPTED */
     const naru__stream_handler *conn_handler; /* what it made of the stream */
-    uint64_t moved_mark;                      /* naru__exchange_moved when the timer was started */
-    size_t drained;                           /* bytes dropped while lingering */
-    naru_status ended;                        /* what on_end said; NARU_OK: nothing yet */
+    naru_span start;     /* of the bytes that are gone through: of a head, as far as they show it */
+    uint64_t moved_mark; /* naru__exchange_moved when the timer was started */
+    size_t drained;      /* bytes dropped while lingering */
+    naru_status ended;   /* what on_end said; NARU_OK: nothing yet */
     uint8_t phase;
-    bool trusted; /* it is a proxy whose word counts */
-    bool crowded; /* its address has too many: it is told so, and nothing else */
-    bool keep;    /* another request may follow on this connection */
+    bool trusted;  /* it is a proxy whose word counts */
+    bool crowded;  /* its address has too many: it is told so, and nothing else */
+    bool keep;     /* another request may follow on this connection */
     bool skipping; /* the body is too long, and read only so that the next request can be */
-    bool paused;  /* the stream */
+    bool paused;   /* the stream */
     bool begun;  /* a first request has begun: its deadline counts from the accept, later ones' from their first byte */
     bool taking; /* bytes are being gone through further up the stack */
     bool calling; /* the application has the request in a callback further up the stack */

@@ -4,6 +4,7 @@
  * Not for: bodies (body.c), what becomes of the bytes behind the request (exchange.c). Source: RFC 9112, RFC 9110. */
 #include "server/exchange.h"
 
+#include "server/budget.h"
 #include "server/path.h"
 
 void naru__exchange_ask(naru__exchange *exchange)
@@ -83,10 +84,14 @@ static void head_complete(naru__exchange *exchange, const naru_input *in)
         naru__exchange_refuse(exchange, 400, text, true);
     } else if (status < 0) {
         naru__exchange_drop(exchange);
-    } else if (exchange->server->stopping) {
+    } else if (naru__server_refuses(exchange->server)) {
         naru__exchange_refuse(exchange, 503, "the server is going away", true);
     } else if (naru__exchange_identify(exchange) < 0) {
         naru__exchange_drop(exchange);
+    } else if (naru__budget_stage(exchange->server) >= NARU_BUDGET_SCARCE) {
+        atomic_fetch_add(&exchange->server->budget->budget->requests_refused, 1);
+        request->retry_after_s = NARU__CROWDED_RETRY_S;
+        naru__exchange_refuse(exchange, 503, "memory is scarce", true);
     } else if (exchange->crowded) {
         request->retry_after_s = NARU__CROWDED_RETRY_S;
         naru__exchange_refuse(exchange, 429, "too many connections of this address", true);
@@ -118,6 +123,7 @@ static bool read_head(naru__exchange *exchange, naru_input *in)
     if (!request->head && !begin_head(exchange)) {
         return false;
     }
+    exchange->start = (naru_span){in->data, in->size < NARU__START_BYTES_MAX ? in->size : NARU__START_BYTES_MAX};
     naru_status status = naru_http_head_feed(request->head, in);
     if (status == NARU_MORE) {
         return false;
@@ -128,6 +134,7 @@ static bool read_head(naru__exchange *exchange, naru_input *in)
     }
     if (status < 0) {
         const naru_fault *fault = naru_http_head_fault(request->head);
+        request->rule = fault->rule;
         naru__exchange_refuse(exchange, fault->http_status ? fault->http_status : 400, fault->text, true);
         return false;
     }

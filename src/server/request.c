@@ -66,13 +66,17 @@ static bool ours(naru_span name)
            naru_span_equal_nocase(naru__span_first(name, sizeof start - 1), naru_span_of(start));
 }
 
+bool naru__request_field_allowed(naru_span name, naru_span value)
+{
+    return naru_http_is_token(name) && !ours(name) && naru_http_is_field_value(value);
+}
+
 naru_status naru_request_add_field(naru_request *request, const char *name, naru_span value)
 {
     if (naru__exchange_of(request)->phase != NARU__EXCHANGE_ASKED) {
         return NARU_ERR_STATE;
     }
-    naru_span span = naru_span_of(name);
-    if (!naru_http_is_token(span) || ours(span) || !naru_http_is_field_value(value)) {
+    if (!naru__request_field_allowed(naru_span_of(name), value)) {
         return NARU_ERR_ARGUMENT;
     }
     return naru__request_field(request, name, value);

@@ -21,6 +21,9 @@ NARU_MUST_USE naru_status naru__respond_text(naru__exchange *exchange, int statu
 /* Add a field that naru_request_add_field would leave to us. */
 NARU_MUST_USE naru_status naru__request_field(naru_request *request, const char *name, naru_span value);
 
+/* May the application add it? */
+bool naru__request_field_allowed(naru_span name, naru_span value);
+
 bool naru__request_is_head(const naru_request *request);
 
 #endif

@@ -2,6 +2,7 @@
 #include "server/server.h"
 
 #include "base/memory.h"
+#include "server/budget.h"
 #include "server/exchange.h"
 #include "server/guest.h"
 #include "server/route.h"
@@ -105,6 +106,9 @@ naru_status naru_server_new(naru_loop *loop, const naru_server_options *options,
     naru__server_stop_init(server);
     naru__server_count_init(server);
     status = read_trusted(server);
+    if (status == NARU_OK && filled.budget) {
+        status = naru__budget_join(server, filled.budget);
+    }
     if (status < 0) {
         naru_server_free(server);
         return status;
@@ -122,6 +126,7 @@ void naru_server_free(naru_server *server)
     naru__server_listen_end(server);
     naru__server_end_all(server);
     naru__server_stop_deinit(server);
+    naru__budget_leave(server);
     naru__routes_free(server);
     naru__guests_free(server);
     naru__free(server->allocator, server->trusted, server->trusted_count * sizeof(naru__network));
@@ -155,6 +160,7 @@ static void on_gone(naru_conn *conn, const naru_close_info *info)
     server->counts.websockets--;
     server->counts.dropped += info->dropped;
     conn->stream->told = NULL;
+    naru__spread_gone(server, conn);
     naru__guest_free(server, guest);
     *conn->link = conn->next;
     if (conn->next) {

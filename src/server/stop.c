@@ -2,6 +2,9 @@
 #include "server/server.h"
 
 #include "server/exchange.h"
+#include "server/proxy.h"
+
+enum { DEADLINE_MS = 10000 };
 
 /* The last thing done with the server in this call: the application may free it in here. */
 static void on_stopped(naru__deferred *deferred)
@@ -10,6 +13,7 @@ static void on_stopped(naru__deferred *deferred)
     void (*call)(void *) = server->on_stopped;
     server->on_stopped = NULL;
     naru__loop_timer_stop(server->loop, &server->stop_timer);
+    naru__spread_end(server);
     if (call) {
         call(server->stopped_user);
     }
@@ -47,6 +51,7 @@ static void on_deadline(naru__loop_timer *timer)
     naru_server *server = (naru_server *)((char *)timer - offsetof(naru_server, stop_timer));
     naru__log(server->loop, NARU_LOG_WARN, "stop: %zu connections are left at the deadline, ended",
               server->connections);
+    naru__prefaces_end(server);
     naru__server_end_all(server);
 }
 
@@ -59,13 +64,8 @@ void naru__server_stop_init(naru_server *server)
 void naru__server_stop_deinit(naru_server *server)
 {
     naru__loop_timer_stop(server->loop, &server->stop_timer);
+    naru__spread_end(server);
     naru__loop_defer_cancel(server->loop, &server->stopped);
-}
-
-static void close_conn(naru_conn *conn, void *user)
-{
-    (void)user;
-    (void)naru_conn_close(conn, 1001, naru_span_of("going away"));
 }
 
 /* Whatever stopping one of them calls, the next one is known before. */
@@ -78,24 +78,53 @@ static void stop_exchanges(naru_server *server)
     }
 }
 
-void naru_server_stop(naru_server *server, uint32_t deadline_ms, void (*stopped)(void *user), void *user)
+static uint64_t after_ms(const naru_server *server, uint64_t wait_ms, uint32_t deadline_ms)
 {
-    uint64_t at_ms = deadline_ms == NARU_NEVER ? UINT64_MAX : naru_loop_now_ms(server->loop) + deadline_ms;
-    if (stopped) {
-        server->on_stopped = stopped;
-        server->stopped_user = user;
-    }
+    return deadline_ms == NARU_NEVER ? UINT64_MAX : naru_loop_now_ms(server->loop) + wait_ms + deadline_ms;
+}
+
+static void set_deadline(naru_server *server, uint64_t at_ms)
+{
     if (!server->stopping || at_ms < server->stop_at_ms) {
         server->stop_at_ms = at_ms;
     }
     if (server->stop_at_ms != UINT64_MAX) {
         naru__loop_timer_start(server->loop, &server->stop_timer, server->stop_at_ms);
     }
-    if (!server->stopping) {
-        server->stopping = true;
-        naru__server_listen_end(server);
-        stop_exchanges(server);
-        naru_server_each(server, close_conn, NULL);
+}
+
+static void stop(naru_server *server, const naru_stop_options *options, void (*stopped)(void *user), void *user)
+{
+    if (stopped) {
+        server->on_stopped = stopped;
+        server->stopped_user = user;
     }
+    set_deadline(server, after_ms(server, options->spread_ms, options->deadline_ms));
+    if (!server->stopping) {
+        server->finishing = options->finish_requests;
+        if (server->finishing) {
+            naru__server_listen_finish(server);
+        }
+        server->stopping = true;
+        if (!server->finishing) {
+            naru__server_listen_end(server);
+        }
+        stop_exchanges(server);
+    }
+    naru__spread_start(server, options->spread_ms, options->close_code ? options->close_code : 1001);
     naru__server_check_stopped(server);
+}
+
+void naru_server_stop(naru_server *server, uint32_t deadline_ms, void (*stopped)(void *user), void *user)
+{
+    naru_stop_options options = {.deadline_ms = deadline_ms};
+    stop(server, &options, stopped, user);
+}
+
+void naru_server_stop_with(naru_server *server, const naru_stop_options *options, void (*stopped)(void *user),
+                           void *user)
+{
+    naru_stop_options chosen = options ? *options : (naru_stop_options){0};
+    chosen.deadline_ms = chosen.deadline_ms ? chosen.deadline_ms : DEADLINE_MS;
+    stop(server, &chosen, stopped, user);
 }

@@ -44,6 +44,7 @@ void naru__upgrade_ask(naru__exchange *exchange)
     const naru_server_options *options = &exchange->server->options;
     naru_fault fault = {0};
     if (naru_ws_request_check(request->head, &conn_options(exchange)->ws, &request->ws, &fault) < 0) {
+        request->rule = fault.rule;
         naru__exchange_refuse(exchange, fault.http_status ? fault.http_status : 400, fault.text, true);
         return;
     }
@@ -92,7 +93,7 @@ naru_status naru_request_accept(naru_request *request, naru_span protocol, const
 {
     naru__exchange *exchange = naru__exchange_of(request);
     naru_loop *loop = exchange->server->loop;
-    if (exchange->phase != NARU__EXCHANGE_ASKED || !request->upgrade || exchange->server->stopping) {
+    if (exchange->phase != NARU__EXCHANGE_ASKED || !request->upgrade || naru__server_refuses(exchange->server)) {
         return NARU_ERR_STATE;
     }
     naru_buf *out = &exchange->stream->out;
@@ -137,6 +138,6 @@ void naru__upgrade_start(naru__exchange *exchange, uint8_t *bytes, size_t size)
         stream->handler->on_end(stream, ended);
     }
     if (server->stopping && conn->stream) {
-        (void)naru_conn_close(conn, 1001, naru_span_of("going away"));
+        naru__spread_late(server, conn);
     }
 }

@@ -4,7 +4,6 @@
 
 #include "base/ascii.h"
 #include "control.h"
-#include "deflate.h"
 
 static uint64_t after(uint64_t ms, uint32_t wait_ms)
 {
@@ -26,6 +25,9 @@ static bool awaits_pong(const naru_ws *ws)
 /* While a pong's time runs no other ping leaves. */
 static uint64_t ping_due(const naru_ws *ws)
 {
+    if (naru__ws_in_begun_frame(ws)) {
+        return UINT64_MAX;
+    }
     if (!awaits_pong(ws)) {
         return after(ws->heard_ms, ws->options->ping_interval_ms);
     }
@@ -38,14 +40,15 @@ static uint64_t pong_due(const naru_ws *ws)
 }
 static uint64_t message_due(const naru_ws *ws)
 {
-    bool timed = (ws->flags & NARU__WS_TIMED) != 0 && ws->options->delivery != NARU_WS_CHUNKS;
+    bool streamed = ws->options->delivery == NARU_WS_CHUNKS || (ws->message & NARU__WS_STREAMED) != 0;
+    bool timed = (ws->flags & NARU__WS_TIMED) != 0 && !streamed;
     return timed ? after(ws->timer_ms, ws->options->message_timeout_ms) : UINT64_MAX;
 }
 static uint64_t release_due(const naru_ws *ws)
 {
     const naru__ws_cold *cold = ws->cold;
-    bool held = cold && (cold->deflater || naru__ws_inflater_awake(cold->inflater));
-    return held ? after(cold->zlib_ms, ws->options->deflate.idle_release_ms) : UINT64_MAX;
+    bool held = cold && cold->own.bytes;
+    return held ? after(cold->own_ms, ws->options->deflate.idle_release_ms) : UINT64_MAX;
 }
 
 uint64_t naru_ws_deadline_ms(const naru_ws *ws)
@@ -79,20 +82,20 @@ static naru_status send_ping(naru_ws *ws, const naru_ws_turn *turn)
     return status;
 }
 
-/* The compressor's memory goes whole: a fresh one refers to nothing the peer has forgotten. The inflater
- * keeps its window. */
-static void release(naru_ws *ws, uint64_t now_ms)
+/* We may forget at any time what we said, the peer will not mind. What it said, it may still refer to. */
+static void release(naru_ws *ws)
 {
-    naru__ws_cold *cold = ws->cold;
-    naru__ws_deflater_free(cold->deflater);
-    cold->deflater = NULL;
-    bool between = (ws->message & NARU__WS_COMPRESSED) == 0;
-    if (between && !naru__ws_inflater_sleep(&cold->inflater, (ws->flags & NARU__WS_PEER_FRESH) != 0)) {
-        cold->zlib_ms = now_ms; /* no memory to shrink into: try again later */
-        return;
+    naru__ws_window_free(&ws->cold->own, ws->allocator);
+    if (!ws->cold->delivered) { /* else an event may still point there */
+        naru__ws_cool(ws);
     }
-    cold->zlib_ms = between ? cold->zlib_ms : now_ms;
-    naru__ws_cool(ws);
+}
+
+void naru__ws_give_back(naru_ws *ws)
+{
+    if (ws->state == NARU_WS_OPEN && release_due(ws) != UINT64_MAX) {
+        release(ws);
+    }
 }
 
 static naru_status tick_closing(naru_ws *ws, const naru_ws_turn *turn)
@@ -126,7 +129,7 @@ naru_status naru_ws_tick(naru_ws *ws, const naru_ws_turn *turn)
         return naru__ws_fail(ws, &dead, ws->offset, turn);
     }
     if (now_ms >= release_due(ws)) {
-        release(ws, now_ms);
+        release(ws);
     }
     if (now_ms < ping_due(ws)) {
         return NARU_OK;

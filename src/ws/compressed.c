@@ -9,7 +9,13 @@
 #include "frame.h"
 #include "message.h"
 
-enum { STEP_BYTES = 16384, ROOM_MIN = 512, TAIL_BYTES = 4, WIRE_SLACK_BYTES = 1024 };
+enum {
+    STEP_BYTES = 16384,
+    ROOM_MIN = 512,
+    TAIL_BYTES = 4,
+    WIRE_SLACK_BYTES = 1024,
+    BITS_MIN = 9 /* who was told 8 may have a zlib that makes 9 of it */
+};
 
 uint64_t naru__ws_wire_bytes_max(const naru_ws_options *options)
 {
@@ -25,7 +31,7 @@ naru_status naru__ws_compressed_frame(naru_ws *ws, uint64_t payload_bytes)
         return NARU_ERR_MEMORY;
     }
     if (!cold->inflater) {
-        cold->inflater = naru__ws_inflater_new(ws->allocator, ws->peer_bits);
+        cold->inflater = naru__ws_inflater_new(ws->allocator, ws->peer_bits, &cold->peer);
     }
     bool begins = (ws->frame & NARU__WS_OPCODE) != NARU__WS_CONTINUATION;
     cold->wire_bytes = begins ? payload_bytes : cold->wire_bytes + payload_bytes;
@@ -63,6 +69,17 @@ static naru_status check_output(naru_ws *ws, naru_span output, const naru_ws_tur
     return output.size > left ? fail_in_frame(ws, &big, turn) : NARU_OK;
 }
 
+/* What the peer's next message may refer to. 7692 7.1.1.1: nothing, where each of them stands alone. */
+static naru_status remember(naru_ws *ws, naru_span output, const naru_ws_turn *turn)
+{
+    uint32_t most = (uint32_t)1 << (ws->peer_bits > BITS_MIN ? ws->peer_bits : BITS_MIN);
+    bool fresh = (ws->flags & NARU__WS_PEER_FRESH) != 0;
+    if (fresh || naru__ws_window_append(&ws->cold->peer, output, most, ws->allocator) == NARU_OK) {
+        return NARU_OK;
+    }
+    return naru__ws_fail_memory(ws, turn);
+}
+
 /* Inflate once from source to the end of cold->message. */
 static naru_status step(naru_ws *ws, naru_input *source, const naru_ws_turn *turn)
 {
@@ -83,7 +100,7 @@ static naru_status step(naru_ws *ws, naru_input *source, const naru_ws_turn *tur
     if (allowed != NARU_OK) {
         return allowed;
     }
-    return status == NARU_OK ? NARU_OK : fail_inflate(ws, status, turn);
+    return status == NARU_OK ? remember(ws, (naru_span){to, written}, turn) : fail_inflate(ws, status, turn);
 }
 
 /* Inflate from what is there of the payload. What the inflater leaves of an unmasked slice is masked
@@ -138,11 +155,8 @@ static naru_status end_message(naru_ws *ws, const naru_ws_turn *turn)
     if (text && !naru__utf8_complete(&ws->utf8)) {
         return fail_in_frame(ws, &naru__ws_text_rule, turn);
     }
-    /* 7692 7.1.1.1: the peer's next message refers to nothing before it, and must not. */
-    if ((ws->flags & NARU__WS_PEER_FRESH) != 0 && !naru__ws_inflater_reset(cold->inflater)) {
-        return naru__ws_fail_memory(ws, turn);
-    }
-    cold->zlib_ms = turn->now_ms;
+    naru__ws_inflater_free(cold->inflater);
+    cold->inflater = NULL;
     return NARU_OK;
 }
 

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "base/buf.h"
 #include "frame.h"
+#include "observe.h"
 
 enum { CODE_BYTES = 2, REASON_MAX = NARU__WS_CONTROL_MAX - CODE_BYTES, NO_CODE = 1005, RATE_WINDOW_MS = 1000 };
 
@@ -17,8 +19,14 @@ bool naru_ws_close_code_valid(uint16_t code)
 
 static naru_status append(naru_ws *ws, uint8_t opcode, naru_span payload, const naru_ws_turn *turn)
 {
+    if (naru__ws_in_begun_frame(ws)) {
+        return opcode == NARU__WS_PONG ? naru__ws_begun_pong(ws, payload) : NARU_OK;
+    }
     naru_entropy *entropy = ws->role == NARU_WS_CLIENT ? turn->entropy : NULL;
-    return naru__ws_frame_append(turn->out, NARU__WS_FIN | opcode, payload, entropy);
+    size_t at = naru__buf_size(turn->out);
+    naru_status status = naru__ws_frame_append(turn->out, NARU__WS_FIN | opcode, payload, entropy);
+    naru__ws_observe_sent(ws, status, turn->out, at);
+    return status;
 }
 
 naru_status naru__ws_close_append(naru_ws *ws, uint16_t code, naru_span reason, const naru_ws_turn *turn)
@@ -40,7 +48,7 @@ naru_status naru__ws_close_append(naru_ws *ws, uint16_t code, naru_span reason, 
 
 naru_status naru_ws_close(naru_ws *ws, uint16_t code, naru_span reason, const naru_ws_turn *turn)
 {
-    if (ws->state != NARU_WS_OPEN) {
+    if (ws->state != NARU_WS_OPEN || naru__ws_in_begun_frame(ws)) {
         return NARU_ERR_STATE;
     }
     bool good = code == 0 ? reason.size == 0 : naru_ws_close_code_valid(code) && reason.size <= REASON_MAX;
@@ -87,6 +95,9 @@ static uint32_t hash(naru_span data)
 
 naru_status naru_ws_ping(naru_ws *ws, naru_span data, const naru_ws_turn *turn)
 {
+    if (naru__ws_in_begun_frame(ws)) {
+        return NARU_ERR_STATE;
+    }
     naru_status status = send_small(ws, NARU__WS_PING, data, turn);
     if (status == NARU_OK) {
         ws->rtt_ms = (uint32_t)turn->now_ms;

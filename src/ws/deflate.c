@@ -1,6 +1,7 @@
-/* The only file that touches zlib. Its memory comes from the session's allocator, its state is given back
- * while idle. Not for: what is compressed (send.c), limits (compressed.c), parameters (extension.c).
- * Source: RFC 1951, RFC 7692 7.2, zlib.h. */
+/* The only file that touches zlib. Its state is made for a message, sized to it, and given back behind it; what may be
+ * referred to comes as a dictionary. So no connection owns a compressor, and a loop, whose allocator keeps freed
+ * blocks, has one of each size for all of them. Not for: what is compressed (send.c), limits (compressed.c), parameters
+ * (extension.c). Source: RFC 1951, RFC 7692 7.2, zlib.h. */
 #include "deflate.h"
 
 #include <limits.h>
@@ -8,22 +9,25 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/buf.h"
 #include "base/memory.h"
+#include "pack.h"
+#include "window.h"
 
-enum { ROOM_MIN = 256, ROOM_MAX = 65536, PIECE_MAX = INT_MAX / 2, ZLIB_BITS_MIN = 9 };
-
-struct naru__ws_deflater {
-    z_stream z;
-    const naru_allocator *allocator;
+enum {
+    ROOM_MIN = 256,
+    ROOM_MAX = 65536,
+    PIECE_MAX = INT_MAX / 2,
+    TAIL_BYTES = 4,
+    BITS_MIN = 9,
+    BITS_MAX = 15,
+    MEMORY_LEVEL = 8,
+    UNREACHED_BYTES = 262 /* of its window, zlib refers to all but these */
 };
 
 struct naru__ws_inflater {
     z_stream z;
     const naru_allocator *allocator;
-    uint8_t *window; /* asleep: what the peer may still refer to */
-    unsigned window_bytes;
-    unsigned bits;
-    bool asleep;
     bool ended; /* a final block went by, and nothing came since */
 };
 
@@ -66,33 +70,33 @@ static void bind(z_stream *z, const naru_allocator *allocator)
 
 /* ---- out ----------------------------------------------------------------------------------------------- */
 
-naru__ws_deflater *naru__ws_deflater_new(const naru_allocator *allocator, unsigned bits, unsigned level,
-                                         unsigned memory_level)
+/* A window no larger than what can be referred to, and tables to match: most messages are small, and what zlib clears
+ * for them should be too. zlib.h: the symbols of 2^(memory_level + 6) bytes and a table of twice as many hashes. */
+static naru__ws_effort fit(naru__ws_effort most, size_t before_bytes, size_t data_bytes)
 {
-    naru__ws_deflater *deflater = naru__alloc(allocator, sizeof *deflater);
-    if (!deflater) {
-        return NULL;
+    size_t reach = data_bytes < SIZE_MAX / 2 ? before_bytes + data_bytes + UNREACHED_BYTES : SIZE_MAX;
+    naru__ws_effort effort = {BITS_MIN, most.level, 1};
+    while (effort.bits < most.bits && (size_t)1 << effort.bits < reach) {
+        effort.bits++;
     }
-    bind(&deflater->z, allocator);
-    deflater->allocator = allocator;
-    if (deflateInit2(&deflater->z, (int)level, Z_DEFLATED, -(int)bits, (int)memory_level, Z_DEFAULT_STRATEGY) != Z_OK) {
-        naru__free(allocator, deflater, sizeof *deflater);
-        return NULL;
+    while (effort.memory_level < most.memory_level && (size_t)1 << (effort.memory_level + 6) < reach) {
+        effort.memory_level++;
     }
-    return deflater;
+    return effort;
 }
 
-void naru__ws_deflater_free(naru__ws_deflater *deflater)
+static bool begin(z_stream *z, naru__ws_effort effort, const naru_span before[2])
 {
-    if (deflater) {
-        deflateEnd(&deflater->z);
-        naru__free(deflater->allocator, deflater, sizeof *deflater);
+    if (deflateInit2(z, effort.level, Z_DEFLATED, -effort.bits, effort.memory_level, Z_DEFAULT_STRATEGY) != Z_OK) {
+        return false;
     }
-}
-
-void naru__ws_deflater_reset(naru__ws_deflater *deflater)
-{
-    deflateReset(&deflater->z);
+    for (int i = 0; i < 2; i++) {
+        if (before[i].size > 0 && deflateSetDictionary(z, before[i].data, (uInt)before[i].size) != Z_OK) {
+            deflateEnd(z);
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Call deflate once with as much room as out has, at least enough for a flush that fits whole. */
@@ -113,9 +117,8 @@ static naru_status deflate_into(z_stream *z, int flush, naru_buf *out)
     return NARU_OK;
 }
 
-naru_status naru__ws_deflater_append(naru__ws_deflater *deflater, naru_span data, naru_buf *out)
+static naru_status deflate_all(z_stream *z, naru_span data, naru_buf *out)
 {
-    z_stream *z = &deflater->z;
     while (data.size > 0) {
         size_t piece = data.size < PIECE_MAX ? data.size : PIECE_MAX;
         z->next_in = (z_const Bytef *)data.data;
@@ -131,39 +134,66 @@ naru_status naru__ws_deflater_append(naru__ws_deflater *deflater, naru_span data
     return NARU_OK;
 }
 
+naru_status naru__ws_deflate_append(const naru_allocator *allocator, naru__ws_effort effort,
+                                    const naru__ws_window *before, size_t reach_bytes, naru_span data, naru_buf *out)
+{
+    static const naru__ws_window nothing = {NULL, 0, 0, 0};
+    naru_span pieces[2];
+    naru__ws_window_last(before ? before : &nothing, reach_bytes, pieces);
+    if (data.size <= NARU__WS_PACK_BYTES_MAX && effort.level <= NARU__WS_PACK_LEVEL_MAX) {
+        return naru__ws_pack(allocator, pieces, data, effort.bits, effort.level, out);
+    }
+    z_stream z;
+    bind(&z, allocator);
+    if (!begin(&z, fit(effort, pieces[0].size + pieces[1].size, data.size), pieces)) {
+        return NARU_ERR_MEMORY;
+    }
+    naru_status status = deflate_all(&z, data, out);
+    deflateEnd(&z);
+    return status;
+}
+
+naru_status naru__ws_deflate_once(const naru_allocator *allocator, naru_span data, uint8_t window_bits, uint8_t level,
+                                  naru_buf *out)
+{
+    if (data.size == 0) {
+        return naru__buf_append_byte(out, 0); /* 7692 7.2.3.6 */
+    }
+    size_t at = naru__buf_size(out);
+    naru__ws_effort effort = {window_bits, level, MEMORY_LEVEL};
+    naru_status status = naru__ws_deflate_append(allocator, effort, NULL, 0, data, out);
+    naru__buf_truncate(out, status == NARU_OK ? naru__buf_size(out) - TAIL_BYTES : at);
+    return status;
+}
+
 /* ---- in ------------------------------------------------------------------------------------------------ */
 
-/* zlib's inflate reads an 8-bit window with one of 9. */
-static bool wake(naru__ws_inflater *inflater)
+static bool remember(z_stream *z, const naru__ws_window *before)
 {
-    unsigned bits = inflater->bits > ZLIB_BITS_MIN ? inflater->bits : ZLIB_BITS_MIN;
-    bind(&inflater->z, inflater->allocator);
-    if (inflateInit2(&inflater->z, -(int)bits) != Z_OK) {
-        return false;
+    naru_span pieces[2];
+    naru__ws_window_last(before, before->size, pieces);
+    for (int i = 0; i < 2; i++) {
+        if (pieces[i].size > 0 && inflateSetDictionary(z, pieces[i].data, (uInt)pieces[i].size) != Z_OK) {
+            return false;
+        }
     }
-    if (inflater->window_bytes > 0 &&
-        inflateSetDictionary(&inflater->z, inflater->window, inflater->window_bytes) != Z_OK) {
-        inflateEnd(&inflater->z);
-        return false;
-    }
-    naru__free(inflater->allocator, inflater->window, inflater->window_bytes);
-    inflater->window = NULL;
-    inflater->window_bytes = 0;
-    inflater->asleep = false;
-    inflater->ended = false;
     return true;
 }
 
-naru__ws_inflater *naru__ws_inflater_new(const naru_allocator *allocator, unsigned bits)
+naru__ws_inflater *naru__ws_inflater_new(const naru_allocator *allocator, unsigned bits, const naru__ws_window *before)
 {
-    naru__ws_inflater *inflater = naru__alloc_zero(allocator, sizeof *inflater);
+    naru__ws_inflater *inflater = naru__alloc(allocator, sizeof *inflater);
     if (!inflater) {
         return NULL;
     }
-    inflater->allocator = allocator;
-    inflater->bits = bits;
-    inflater->asleep = true;
-    if (!wake(inflater)) {
+    *inflater = (naru__ws_inflater){.allocator = allocator};
+    bind(&inflater->z, allocator);
+    /* zlib's inflate reads an 8-bit window with one of 9. */
+    if (inflateInit2(&inflater->z, -(int)(bits > BITS_MIN ? bits : BITS_MIN)) != Z_OK) {
+        naru__free(allocator, inflater, sizeof *inflater);
+        return NULL;
+    }
+    if (!remember(&inflater->z, before)) {
         naru__ws_inflater_free(inflater);
         return NULL;
     }
@@ -172,26 +202,10 @@ naru__ws_inflater *naru__ws_inflater_new(const naru_allocator *allocator, unsign
 
 void naru__ws_inflater_free(naru__ws_inflater *inflater)
 {
-    if (!inflater) {
-        return;
-    }
-    if (!inflater->asleep) {
+    if (inflater) {
         inflateEnd(&inflater->z);
+        naru__free(inflater->allocator, inflater, sizeof *inflater);
     }
-    naru__free(inflater->allocator, inflater->window, inflater->window_bytes);
-    naru__free(inflater->allocator, inflater, sizeof *inflater);
-}
-
-bool naru__ws_inflater_reset(naru__ws_inflater *inflater)
-{
-    if (inflater->asleep) {
-        naru__free(inflater->allocator, inflater->window, inflater->window_bytes);
-        inflater->window = NULL;
-        inflater->window_bytes = 0;
-        return true;
-    }
-    inflater->ended = false;
-    return inflateReset(&inflater->z) == Z_OK;
 }
 
 static int inflate_into(naru__ws_inflater *inflater, naru_input *in, uint8_t *room, size_t room_bytes, size_t *written)
@@ -216,9 +230,6 @@ naru_status naru__ws_inflater_run(naru__ws_inflater *inflater, naru_input *in, u
 {
     size_t space = *room_bytes;
     *room_bytes = 0;
-    if (inflater->asleep && !wake(inflater)) {
-        return NARU_ERR_MEMORY;
-    }
     while (*room_bytes < space && !(inflater->ended && in->size == 0)) {
         size_t input = in->size;
         size_t output = *room_bytes;
@@ -242,35 +253,5 @@ naru_status naru__ws_inflater_run(naru__ws_inflater *inflater, naru_input *in, u
 bool naru__ws_inflater_rests(const naru__ws_inflater *inflater)
 {
     /* zlib.h on data_type: 128 between blocks, the low 6 bits count what is left of a byte. */
-    return inflater->asleep || inflater->ended || ((inflater->z.data_type & 128) && !(inflater->z.data_type & 63));
-}
-
-bool naru__ws_inflater_awake(const naru__ws_inflater *inflater)
-{
-    return inflater && !inflater->asleep;
-}
-
-bool naru__ws_inflater_sleep(naru__ws_inflater **slot, bool fresh)
-{
-    naru__ws_inflater *inflater = *slot;
-    if (!naru__ws_inflater_awake(inflater)) {
-        return true;
-    }
-    uInt bytes = 0;
-    inflateGetDictionary(&inflater->z, NULL, &bytes);
-    if (fresh || bytes == 0) {
-        naru__ws_inflater_free(inflater);
-        *slot = NULL;
-        return true;
-    }
-    uint8_t *window = naru__alloc(inflater->allocator, bytes);
-    if (!window) {
-        return false;
-    }
-    inflateGetDictionary(&inflater->z, window, &bytes);
-    inflateEnd(&inflater->z);
-    inflater->window = window;
-    inflater->window_bytes = bytes;
-    inflater->asleep = true;
-    return true;
+    return inflater->ended || ((inflater->z.data_type & 128) && !(inflater->z.data_type & 63));
 }

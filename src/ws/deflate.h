@@ -1,22 +1,37 @@
-/* Raw DEFLATE in pieces, each direction for itself. Source: RFC 1951, RFC 7692 7.2. */
+/* Raw DEFLATE, each direction for itself. Nothing of zlib's outlives the message that it is for: what a connection
+ * keeps is the text that was (window.h). Source: RFC 1951, RFC 7692 7.2. */
 #ifndef NARU_WS_DEFLATE_H
 #define NARU_WS_DEFLATE_H
 
 #include "session.h"
 
-/* shapes bits: 9 to 15. level, memory_level: 1 to 9. errors NULL: no memory. */
-NARU_MUST_USE naru__ws_deflater *naru__ws_deflater_new(const naru_allocator *allocator, unsigned bits, unsigned level,
-                                                       unsigned memory_level);
-void naru__ws_deflater_free(naru__ws_deflater *deflater);  /* NULL is fine */
-void naru__ws_deflater_reset(naru__ws_deflater *deflater); /* forget the window */
-/* Append data, compressed and flushed, so that out ends with 00 00 ff ff. data holds at least one byte.
- * errors    NARU_ERR_MEMORY: out may have grown and the deflater can only be freed. */
-NARU_MUST_USE naru_status naru__ws_deflater_append(naru__ws_deflater *deflater, naru_span data, naru_buf *out);
+/* How hard to try, and how far back. shapes bits: 9 to 15. level, memory_level: 1 to 9. */
+typedef struct naru__ws_effort {
+    uint8_t bits;
+    uint8_t level;
+    uint8_t memory_level;
+} naru__ws_effort;
 
-/* shapes bits: 8 to 15. errors NULL: no memory. */
-NARU_MUST_USE naru__ws_inflater *naru__ws_inflater_new(const naru_allocator *allocator, unsigned bits);
-void naru__ws_inflater_free(naru__ws_inflater *inflater);                /* NULL is fine */
-NARU_MUST_USE bool naru__ws_inflater_reset(naru__ws_inflater *inflater); /* forget the window; false: no memory */
+/* Append data, compressed and flushed, so that out ends with 00 00 ff ff. It may refer to the last reach_bytes of what
+ * went before.
+ *
+ * shapes    before NULL: it refers to nothing. data holds at least one byte.
+ * errors    NARU_ERR_MEMORY: out may have grown. */
+NARU_MUST_USE naru_status naru__ws_deflate_append(const naru_allocator *allocator, naru__ws_effort effort,
+                                                  const naru__ws_window *before, size_t reach_bytes, naru_span data,
+                                                  naru_buf *out);
+/* Append a whole message that refers to nothing before it, without its last four bytes: as good for one receiver as for
+ * many, whatever they were sent before.
+ *
+ * shapes    window_bits: 9 to 15, the smallest window among the receivers. level: 1 to 9.
+ * errors    NARU_ERR_MEMORY: out is as before. source RFC 7692 7.2.1 */
+NARU_MUST_USE naru_status naru__ws_deflate_once(const naru_allocator *allocator, naru_span data, uint8_t window_bits,
+                                                uint8_t level, naru_buf *out);
+
+/* For one message. shapes bits: 8 to 15. before: it is read here, not kept. errors NULL: no memory. */
+NARU_MUST_USE naru__ws_inflater *naru__ws_inflater_new(const naru_allocator *allocator, unsigned bits,
+                                                       const naru__ws_window *before);
+void naru__ws_inflater_free(naru__ws_inflater *inflater); /* NULL is fine */
 /* Inflate from the front of `in` into room until either is used up; *room_bytes becomes what was written.
  * A full room may mean that more is held back: then call again, with nothing new if need be.
  * errors    NARU_ERR_DEFLATE, NARU_ERR_MEMORY: the inflater can only be freed; *room_bytes says what came
@@ -25,10 +40,5 @@ NARU_MUST_USE naru_status naru__ws_inflater_run(naru__ws_inflater *inflater, nar
                                                 size_t *room_bytes);
 /* Does it stand between two blocks, at a byte's edge? */
 bool naru__ws_inflater_rests(const naru__ws_inflater *inflater);
-/* Does it hold more than its window? NULL: no. */
-bool naru__ws_inflater_awake(const naru__ws_inflater *inflater);
-/* Shrink a resting one to its window, or to nothing if the window is not needed (fresh); the next run
- * wakes it. NULL in *inflater is fine. false: no memory, nothing changed. */
-NARU_MUST_USE bool naru__ws_inflater_sleep(naru__ws_inflater **inflater, bool fresh);
 
 #endif

@@ -13,7 +13,7 @@
 #include "deflate.h"
 #include "frame.h"
 
-enum { TAIL_BYTES = 4, BITS_MAX = 15, BITS_MIN = 9, CLASS_ANY = 1, ZLIB_UNREACHED = 262 };
+enum { BITS_MAX = 15, BITS_MIN = 9, CLASS_ANY = 1 };
 
 static naru__shot *freeze(uint8_t first, naru_span payload)
 {
@@ -45,32 +45,6 @@ unsigned naru__ws_frozen_class(const naru_ws *ws, size_t bytes, unsigned flags)
 }
 _Static_assert(CLASS_ANY + BITS_MAX - 1 + 1 - BITS_MIN < NARU__WS_FROZEN_CLASSES, "14 bits have the last class");
 
-/* zlib never refers to the farthest 262 bytes of its window, so the window that sees a whole message is that longer; and
- * what it sets up for each compressor grows with its memory level. */
-static void fit_small(size_t bytes, unsigned *bits, unsigned *memory_level)
-{
-    while (*bits > BITS_MIN && (size_t)1 << (*bits - 1) >= bytes &&
-           ((size_t)1 << (*bits - 1)) - bytes >= ZLIB_UNREACHED) {
-        (*bits)--;
-    }
-    while (*memory_level > 1 && (size_t)1 << (*memory_level + 5) >= bytes) {
-        (*memory_level)--;
-    }
-}
-
-naru_status naru__ws_deflate_once(naru_span data, unsigned bits, const naru_ws_deflate_options *options, naru_buf *out)
-{
-    unsigned memory_level = options->memory_level;
-    fit_small(data.size, &bits, &memory_level);
-    naru__ws_deflater *deflater = naru__ws_deflater_new(out->allocator, bits, options->level, memory_level);
-    naru_status status = deflater ? naru__ws_deflater_append(deflater, data, out) : NARU_ERR_MEMORY;
-    naru__ws_deflater_free(deflater);
-    if (status == NARU_OK) {
-        naru__buf_truncate(out, naru__buf_size(out) - TAIL_BYTES);
-    }
-    return status;
-}
-
 naru__shot *naru__ws_freeze_deflated(const naru_ws *ws, naru_ws_kind kind, naru_span data, unsigned frozen_class,
                                      naru_status *status_out)
 {
@@ -78,7 +52,7 @@ naru__shot *naru__ws_freeze_deflated(const naru_ws *ws, naru_ws_kind kind, naru_
     naru_buf out;
     naru_buf_init(&out, naru_allocator_default());
     naru__shot *shot = NULL;
-    *status_out = naru__ws_deflate_once(data, bits, &ws->options->deflate, &out);
+    *status_out = naru__ws_deflate_once(out.allocator, data, (uint8_t)bits, ws->options->deflate.level, &out);
     if (*status_out == NARU_OK && naru__buf_size(&out) < data.size) {
         uint8_t first = (uint8_t)(NARU__WS_FIN | NARU__WS_RSV1 | (unsigned)kind);
         shot = freeze(first, naru_buf_span(&out));

@@ -14,12 +14,6 @@ NARU_MUST_USE naru__shot *naru__ws_freeze(naru_ws_kind kind, naru_span data);
 NARU_MUST_USE naru__shot *naru__ws_freeze_deflated(const naru_ws *ws, naru_ws_kind kind, naru_span data,
                                                    unsigned frozen_class, naru_status *status_out);
 
-/* Compress the whole of data with an empty window that reaches back at most 2^bits bytes, as 7692 7.2.1 wants it: the
- * one place where frozen frames meet the compressor. data holds at least one byte.
- * errors    NARU_ERR_MEMORY: out may have grown. */
-NARU_MUST_USE naru_status naru__ws_deflate_once(naru_span data, unsigned bits, const naru_ws_deflate_options *options,
-                                                naru_buf *out);
-
 /* Which compressed form of a message of that size may go out here? Sessions differ in their windows, which matter only
  * where a message is longer than one. 0: the plain one; else below NARU__WS_FROZEN_CLASSES. */
 enum { NARU__WS_FROZEN_CLASSES = 8 };
@@ -28,7 +22,9 @@ unsigned naru__ws_frozen_class(const naru_ws *ws, size_t bytes, unsigned flags);
 /* A compressed one went out: the peer's window holds bytes now that our compressor does not know of. */
 static inline void naru__ws_frozen_sent(naru_ws *ws)
 {
-    ws->flags |= NARU__WS_OWN_STALE;
+    if ((ws->flags & NARU__WS_OWN_FRESH) == 0) {
+        ws->flags |= NARU__WS_OWN_STALE;
+    }
 }
 
 #endif

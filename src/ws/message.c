@@ -146,6 +146,7 @@ void naru__ws_message_event(naru_ws *ws, naru_span data, bool last, naru_ws_even
         .last = last,
         .compressed = (ws->message & NARU__WS_COMPRESSED) != 0,
         .rtt_ms = -1,
+        .left = ws->frame_left,
         .data = data,
     };
     ws->message |= NARU__WS_BEGUN;
@@ -204,7 +205,7 @@ static bool delivers(const naru_ws *ws, size_t piece_bytes, bool frame_done, boo
     case NARU_WS_MESSAGES:
         break;
     }
-    return last;
+    return last || ((ws->message & NARU__WS_STREAMED) != 0 && piece_bytes > 0);
 }
 
 static naru_status take_plain(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)

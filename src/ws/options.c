@@ -16,6 +16,8 @@ enum {
     LEVEL_MAX = 9,
     THRESHOLD = 64,
     IDLE_RELEASE_MS = 30000,
+    CONTEXT_MIN = 256,
+    CONTEXT_MAX = 32768,
     FRAME_SLACK = 1024
 };
 
@@ -47,7 +49,10 @@ static void fill_deflate(naru_ws_deflate_options *deflate)
 
 static bool deflate_in_range(const naru_ws_deflate_options *deflate)
 {
-    return deflate->server_window_bits_max >= BITS_MIN && deflate->server_window_bits_max <= BITS_MAX &&
+    uint32_t context = deflate->context_bytes_max;
+    bool power = (context & (context - 1)) == 0;
+    return power && (context == 0 || (context >= CONTEXT_MIN && context <= CONTEXT_MAX)) &&
+           deflate->server_window_bits_max >= BITS_MIN && deflate->server_window_bits_max <= BITS_MAX &&
            deflate->client_window_bits_max >= BITS_MIN && deflate->client_window_bits_max <= BITS_MAX &&
            deflate->level <= LEVEL_MAX && deflate->memory_level <= LEVEL_MAX;
 }

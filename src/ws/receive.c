@@ -7,6 +7,7 @@
 #include "control.h"
 #include "frame.h"
 #include "message.h"
+#include "observe.h"
 
 enum { MASK_BYTES = 4 };
 
@@ -114,6 +115,15 @@ static bool fill(naru_ws *ws, naru_input *in, size_t bytes)
     return ws->head_bytes >= bytes;
 }
 
+/* Is it to be handed on as it comes? Only one frame tells at its head how long the message is. */
+static bool streams(const naru_ws *ws, uint64_t length)
+{
+    const naru_ws_options *options = ws->options;
+    return options->delivery == NARU_WS_MESSAGES && options->parts_from_bytes != 0 &&
+           length >= options->parts_from_bytes && ws->message == (ws->frame & NARU__WS_OPCODE) &&
+           (ws->frame & NARU__WS_FIN) != 0;
+}
+
 static naru_status begin_frame(naru_ws *ws)
 {
     uint64_t length = naru__ws_head_length(ws->head);
@@ -128,6 +138,7 @@ static naru_status begin_frame(naru_ws *ws)
     if (ws->frame & NARU__WS_CONTROL) {
         return NARU_OK;
     }
+    naru__ws_observe_received(ws, length, (naru_span){0});
     uint8_t opcode = ws->frame & NARU__WS_OPCODE;
     if (opcode != NARU__WS_CONTINUATION) {
         ws->message = (uint8_t)(opcode | (ws->frame & NARU__WS_RSV1 ? NARU__WS_COMPRESSED : 0));
@@ -136,6 +147,9 @@ static naru_status begin_frame(naru_ws *ws)
         ws->utf8 = (naru__utf8){0};
     }
     ws->fragments++;
+    if (streams(ws, length)) {
+        ws->message |= NARU__WS_STREAMED;
+    }
     if (ws->message & NARU__WS_COMPRESSED) {
         return naru__ws_compressed_frame(ws, length);
     }
@@ -211,6 +225,7 @@ static naru_status take_control(naru_ws *ws, naru_input *in, const naru_ws_turn 
         ws->cold->delivered |= ws->message == 0;
     }
     ws->flags &= (uint8_t)~NARU__WS_IN_FRAME;
+    naru__ws_observe_received(ws, payload.size, payload);
     return naru__ws_control_take(ws, ws->frame & NARU__WS_OPCODE, payload, ws->offset - payload.size, turn, event_out);
 }
 
@@ -236,7 +251,7 @@ static naru_status advance(naru_ws *ws, naru_input *in, const naru_ws_turn *turn
 static void settle(naru_ws *ws, naru_status status, uint64_t now_ms)
 {
     bool busy = ws->message != 0 || (ws->flags & NARU__WS_IN_FRAME) != 0 || ws->head_bytes > 0;
-    bool slow = busy || ws->state != NARU_WS_OPEN || (ws->cold && ws->cold->delivered);
+    bool slow = busy || ws->observed || ws->state != NARU_WS_OPEN || (ws->cold && ws->cold->delivered);
     ws->flags = (uint8_t)((ws->flags & ~NARU__WS_SLOW) | (slow ? NARU__WS_SLOW : 0));
     if (!busy) {
         ws->flags &= (uint8_t)~NARU__WS_TIMED;

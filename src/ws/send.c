@@ -4,34 +4,66 @@
 #include "base/buf.h"
 #include "deflate.h"
 #include "frame.h"
+#include "observe.h"
 
-enum { TAIL_BYTES = 4, MASK_BYTES = 4 };
+enum { TAIL_BYTES = 4, MASK_BYTES = 4, REACH_MIN = 2048, REACH_MAX = 16384 };
 
 static naru_entropy *masks(const naru_ws *ws, const naru_ws_turn *turn)
 {
     return ws->role == NARU_WS_CLIENT ? turn->entropy : NULL;
 }
 
-static void drop_deflater(naru_ws *ws)
+/* How far back a message refers. What is near is worth the most, and each byte of it costs time: so as far as the
+ * message is long, twice, unless the application has said how far. A power of two. */
+static uint32_t reach_of(const naru_ws *ws, size_t bytes)
 {
-    if (ws->cold) {
-        naru__ws_deflater_free(ws->cold->deflater);
-        ws->cold->deflater = NULL;
+    uint32_t window = (uint32_t)1 << ws->own_bits;
+    uint32_t asked = ws->options->deflate.context_bytes_max;
+    uint32_t most = asked != 0 ? asked : REACH_MAX;
+    uint32_t reach = asked != 0 ? most : REACH_MIN;
+    while (reach < most && reach / 2 < bytes) {
+        reach *= 2;
+    }
+    return reach < window ? reach : window;
+}
+
+static void forget(naru_ws *ws)
+{
+    naru__ws_cold *cold = ws->cold;
+    if (!cold || !cold->own.bytes) {
+        return;
+    }
+    naru__ws_window_free(&cold->own, ws->allocator);
+    if (!cold->delivered) { /* else an event may be what is being sent */
+        naru__ws_cool(ws);
     }
 }
 
-static naru__ws_deflater *deflater_of(naru_ws *ws)
+/* What is said compressed is what the next message may refer to; its memory is taken before a byte of it is written, so
+ * that nothing can fail after. 7692 7.1.1.1: but not behind a message that has to stand alone. */
+static bool is_kept(const naru_ws *ws, uint8_t first)
+{
+    return (ws->flags & NARU__WS_OWN_FRESH) == 0 || (first & NARU__WS_FIN) == 0;
+}
+
+static naru_status prepare(naru_ws *ws, size_t bytes)
 {
     naru__ws_cold *cold = naru__ws_warm(ws);
-    if (cold && !cold->deflater) {
-        const naru_ws_deflate_options *options = &ws->options->deflate;
-        cold->deflater = naru__ws_deflater_new(ws->allocator, ws->own_bits, options->level, options->memory_level);
-    } else if (cold && (ws->flags & NARU__WS_OWN_STALE) != 0) {
-        /* 7692 7.1.1: a distance counts from here through all that the peer inflated, frozen messages included. */
-        naru__ws_deflater_reset(cold->deflater);
+    if (!cold) {
+        return NARU_ERR_MEMORY;
     }
-    ws->flags &= (uint8_t)~NARU__WS_OWN_STALE;
-    return cold ? cold->deflater : NULL;
+    if ((ws->flags & NARU__WS_OWN_STALE) != 0) {
+        /* 7692 7.1.1: a distance counts from here through all that the peer inflated, frozen messages included. */
+        naru__ws_window_free(&cold->own, ws->allocator);
+        ws->flags &= (uint8_t)~NARU__WS_OWN_STALE;
+    }
+    return naru__ws_window_ready(&cold->own, bytes, reach_of(ws, bytes), ws->allocator);
+}
+
+static naru_status remember(naru_ws *ws, naru_span data, const naru_ws_turn *turn)
+{
+    ws->cold->own_ms = turn->now_ms;
+    return naru__ws_window_append(&ws->cold->own, data, reach_of(ws, data.size), ws->allocator);
 }
 
 /* Append what stands for `data` on the wire. 7692 7.2.1: of a message's end, the last four bytes are left
@@ -42,26 +74,24 @@ static naru_status compress(naru_ws *ws, naru_span data, bool last, const naru_w
         /* 7692 7.2.3.6: one byte is an empty block; what came before was flushed to a byte's edge. */
         return last ? naru__buf_append_byte(turn->out, 0) : NARU_OK;
     }
-    naru__ws_deflater *deflater = deflater_of(ws);
-    if (!deflater) {
-        return NARU_ERR_MEMORY;
-    }
-    ws->cold->zlib_ms = turn->now_ms;
-    naru_status status = naru__ws_deflater_append(deflater, data, turn->out);
+    const naru_ws_deflate_options *options = &ws->options->deflate;
+    const naru__ws_effort effort = {ws->own_bits, options->level, options->memory_level};
+    naru_status status = naru__ws_deflate_append(ws->allocator, effort, ws->cold ? &ws->cold->own : NULL,
+                                                 reach_of(ws, data.size), data, turn->out);
     if (status == NARU_OK && last) {
         naru__buf_truncate(turn->out, naru__buf_size(turn->out) - TAIL_BYTES);
     }
     return status;
 }
 
-/* On failure out is as before, and the compressor goes: the peer has not seen what it remembers. A fresh
- * one may follow at any time, since it refers to nothing before itself. */
+/* On failure out is as before, and so is what may be referred to. */
 static naru_status append_compressed(naru_ws *ws, uint8_t first, naru_span data, const naru_ws_turn *turn)
 {
     naru_buf *out = turn->out;
     size_t at = naru__buf_size(out);
     size_t gap = naru__ws_head_size(data.size) + (masks(ws, turn) ? MASK_BYTES : 0);
-    if (!naru_buf_reserve(out, gap)) {
+    bool kept = is_kept(ws, first) && data.size > 0;
+    if ((kept && prepare(ws, data.size) != NARU_OK) || !naru_buf_reserve(out, gap)) {
         return NARU_ERR_MEMORY;
     }
     naru_buf_commit(out, gap);
@@ -69,18 +99,15 @@ static naru_status append_compressed(naru_ws *ws, uint8_t first, naru_span data,
     if (status == NARU_OK) {
         status = naru__ws_frame_close(out, at, gap, first, masks(ws, turn));
     }
+    if (status == NARU_OK && kept) {
+        status = remember(ws, data, turn);
+    }
     if (status != NARU_OK) {
         naru__buf_truncate(out, at);
-        drop_deflater(ws);
+    } else if (!is_kept(ws, first)) {
+        forget(ws);
     }
     return status;
-}
-
-static void forget(naru_ws *ws)
-{
-    if ((ws->flags & NARU__WS_OWN_FRESH) != 0 && ws->cold && ws->cold->deflater) {
-        naru__ws_deflater_reset(ws->cold->deflater);
-    }
 }
 
 static naru_status send_whole_compressed(naru_ws *ws, uint8_t first, naru_span data, const naru_ws_turn *turn)
@@ -88,9 +115,8 @@ static naru_status send_whole_compressed(naru_ws *ws, uint8_t first, naru_span d
     size_t at = naru__buf_size(turn->out);
     size_t spent = turn->entropy ? turn->entropy->used : 0;
     naru_status status = append_compressed(ws, first | NARU__WS_RSV1, data, turn);
-    forget(ws);
-    /* With a window that lives on, the peer must see these bytes; without, the smaller form may go. */
     bool fresh = (ws->flags & NARU__WS_OWN_FRESH) != 0;
+    /* What the next message refers to must have been said compressed; if it refers to none, the smaller form may go. */
     size_t plain = naru__ws_head_size(data.size) + (masks(ws, turn) ? MASK_BYTES : 0) + data.size;
     if (status != NARU_OK || !fresh || naru__buf_size(turn->out) - at <= plain) {
         return status;
@@ -122,10 +148,12 @@ naru_status naru_ws_send(naru_ws *ws, naru_ws_kind kind, naru_span data, unsigne
         return NARU_ERR_UTF8;
     }
     uint8_t first = (uint8_t)(NARU__WS_FIN | kind);
-    if (naru__ws_wants_compression(ws, data.size, flags)) {
-        return send_whole_compressed(ws, first, data, turn);
-    }
-    return naru__ws_frame_append(turn->out, first, data, masks(ws, turn));
+    size_t at = naru__buf_size(turn->out);
+    naru_status status = naru__ws_wants_compression(ws, data.size, flags)
+                             ? send_whole_compressed(ws, first, data, turn)
+                             : naru__ws_frame_append(turn->out, first, data, masks(ws, turn));
+    naru__ws_observe_sent(ws, status, turn->out, at);
+    return status;
 }
 
 /* The text so far with this piece: utf8_out is what to keep if the piece leaves. */
@@ -146,11 +174,7 @@ static naru_status append_part(naru_ws *ws, uint8_t message, naru_span data, boo
         return naru__ws_frame_append(turn->out, first, data, masks(ws, turn));
     }
     first |= ws->sending == 0 ? NARU__WS_RSV1 : 0; /* 7692 6.1: on the first fragment only */
-    naru_status status = append_compressed(ws, first, data, turn);
-    if (last) {
-        forget(ws);
-    }
-    return status;
+    return append_compressed(ws, first, data, turn);
 }
 
 naru_status naru_ws_send_part(naru_ws *ws, naru_ws_kind kind, naru_span data, bool last, unsigned flags,
@@ -166,14 +190,23 @@ naru_status naru_ws_send_part(naru_ws *ws, naru_ws_kind kind, naru_span data, bo
     if (!naru__ws_turn_ready(ws, turn)) {
         return NARU_ERR_ENTROPY;
     }
+    if (naru__ws_in_begun_frame(ws) && naru__ws_begun_check(ws, kind, data.size, last) != NARU_OK) {
+        return NARU_ERR_ARGUMENT;
+    }
     naru__utf8 utf8 = {0};
     bool check = kind == NARU_WS_TEXT && (flags & NARU_WS_VALID) == 0;
     if (check && check_part_text(ws, data, last, &utf8) != NARU_OK) {
         return NARU_ERR_UTF8;
     }
+    if (naru__ws_in_begun_frame(ws)) {
+        ws->sending_utf8 = utf8;
+        return naru__ws_begun_piece(ws, kind, data, last, turn);
+    }
     bool compressed = naru__ws_wants_compression(ws, data.size, flags);
     uint8_t message = ws->sending != 0 ? ws->sending : (uint8_t)(kind | (compressed ? NARU__WS_COMPRESSED : 0));
+    size_t at = naru__buf_size(turn->out);
     naru_status status = append_part(ws, message, data, last, turn);
+    naru__ws_observe_sent(ws, status, turn->out, at);
     if (status == NARU_OK) {
         ws->sending = last ? 0 : message;
         ws->sending_utf8 = utf8;
@@ -196,6 +229,8 @@ naru_status naru_ws_send_head(naru_ws *ws, naru_ws_kind kind, uint64_t payload_b
     if (!room) {
         return NARU_ERR_MEMORY;
     }
+    size_t at = naru__buf_size(turn->out);
     naru_buf_commit(turn->out, naru__ws_head_write(room, (uint8_t)(NARU__WS_FIN | kind), false, payload_bytes));
+    naru__ws_observe_sent(ws, NARU_OK, turn->out, at);
     return NARU_OK;
 }

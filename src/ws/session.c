@@ -33,6 +33,13 @@ void naru__ws_init(naru_ws *ws, naru_ws_role role, const naru_ws_options *option
     if (deflate && deflate->enabled) {
         agree(ws, deflate);
     }
+    naru__ws_observe(ws, options->on_frame != NULL);
+}
+
+void naru__ws_observe(naru_ws *ws, bool on)
+{
+    ws->observed = on;
+    ws->flags = (uint8_t)((ws->flags & ~NARU__WS_SLOW) | (on ? NARU__WS_SLOW : 0));
 }
 
 static void drop_cold(naru_ws *ws)
@@ -42,8 +49,10 @@ static void drop_cold(naru_ws *ws)
         return;
     }
     naru__ws_bytes_free(&cold->message, ws->allocator);
-    naru__ws_deflater_free(cold->deflater);
+    naru__ws_bytes_free(&cold->pong, ws->allocator);
     naru__ws_inflater_free(cold->inflater);
+    naru__ws_window_free(&cold->own, ws->allocator);
+    naru__ws_window_free(&cold->peer, ws->allocator);
     naru__free(ws->allocator, cold, sizeof *cold);
     ws->cold = NULL;
 }
@@ -94,7 +103,8 @@ void naru__ws_cool(naru_ws *ws)
     }
     cold->delivered = false;
     bool under_way = ws->message != 0 || (ws->flags & NARU__WS_IN_FRAME) != 0;
-    if (!under_way && !cold->message.data && !cold->deflater && !cold->inflater) {
+    under_way |= naru__ws_in_begun_frame(ws);
+    if (!under_way && !cold->message.data && !cold->own.bytes && !cold->peer.bytes) {
         drop_cold(ws);
     }
 }

@@ -3,6 +3,7 @@
 #define NARU_WS_SESSION_H
 
 #include "base/utf8.h"
+#include "window.h"
 #include <naru/ws.h>
 
 enum {
@@ -18,31 +19,40 @@ typedef struct naru__ws_bytes {
     size_t capacity;
 } naru__ws_bytes;
 
-typedef struct naru__ws_deflater naru__ws_deflater;
 typedef struct naru__ws_inflater naru__ws_inflater;
 
 /* What only a busy or compressed session needs. */
 typedef struct naru__ws_cold {
-    naru__ws_bytes message; /* what is there of the message, frame or chunk under way */
-    naru__ws_deflater *deflater;
-    naru__ws_inflater *inflater;
-    uint64_t zlib_ms;      /* when either was last used */
-    uint64_t frame_offset; /* where the compressed frame's payload began in the peer's stream */
-    uint64_t wire_bytes;   /* of the compressed message under way */
-    uint8_t tail_bytes;    /* how many of 00 00 ff ff have been inflated behind it */
-    bool pending;          /* the inflater filled its room: it may hold more */
-    bool delivered;        /* an event pointed at message: it goes with the next call */
+    naru__ws_bytes message;      /* what is there of the message, frame or chunk under way */
+    naru__ws_inflater *inflater; /* of the compressed message under way */
+    naru__ws_window own;         /* what our next compressed message may refer to */
+    naru__ws_window peer;        /* what the peer's may: between two of them, all that we need of the first */
+    uint64_t own_ms;             /* when own was last used */
+    uint64_t frame_offset;       /* where the compressed frame's payload began in the peer's stream */
+    uint64_t wire_bytes;         /* of the compressed message under way */
+    uint8_t tail_bytes;          /* how many of 00 00 ff ff have been inflated behind it */
+    bool pending;                /* the inflater filled its room: it may hold more */
+    bool delivered;              /* an event pointed at message: it goes with the next call */
+    bool pong_owed;              /* to leave behind the frame under way */
+    uint64_t begun_left;         /* of our frame under way, where its payload comes in pieces */
+    naru__ws_bytes pong;
     uint8_t control_bytes;
     uint8_t control[NARU__WS_CONTROL_MAX]; /* of a control frame that came in pieces */
 } naru__ws_cold;
 
 /* Bits of naru_ws.message and naru_ws.sending; the low two are the naru_ws_kind, 0 while none is under
  * way. */
-enum { NARU__WS_KIND = 3, NARU__WS_COMPRESSED = 4, NARU__WS_BEGUN = 8 /* its first event is out */ };
+enum {
+    NARU__WS_KIND = 3,
+    NARU__WS_COMPRESSED = 4,
+    NARU__WS_BEGUN = 8,       /* its first event is out */
+    NARU__WS_STREAMED = 16,   /* it comes in parts, as parts_from_bytes wants it */
+    NARU__WS_BEGUN_FRAME = 32 /* of sending: a frame is out to its head, its payload is to follow */
+};
 
 /* Bits of naru_ws.flags. */
 enum {
-    NARU__WS_SLOW = 1,        /* something is under way, or it is not open: next must not take its short way */
+    NARU__WS_SLOW = 1,        /* something is under way, it is not open, or observed: no short way for next */
     NARU__WS_IN_FRAME = 2,    /* a frame's head is read, its payload not */
     NARU__WS_TIMED = 4,       /* timer_ms holds when the message under way began */
     NARU__WS_RTT = 8,         /* the newest ping has no answer yet */
@@ -52,7 +62,7 @@ enum {
     NARU__WS_OWN_STALE = 128  /* deflate: the peer's window holds what our compressor has not seen: it starts afresh */
 };
 
-/* An idle session is this and nothing more; compressors, buffers and the rest come and go with `cold`. */
+/* An idle session is this and nothing more; windows, buffers and the rest come and go with `cold`. */
 struct naru_ws {
     const naru_ws_options *options;
     const naru_allocator *allocator;
@@ -87,20 +97,37 @@ struct naru_ws {
     uint8_t sending;
     uint8_t own_bits;  /* deflate: window of what we send; 0: none was agreed on */
     uint8_t peer_bits; /* and of what the peer sends */
+    bool observed;     /* options->on_frame hears of every frame: it is always SLOW */
 };
 
 void naru__ws_init(naru_ws *ws, naru_ws_role role, const naru_ws_options *options, const naru_ws_deflate *deflate,
                    uint64_t now_ms, const naru_allocator *allocator);
 void naru__ws_deinit(naru_ws *ws);
 
+/* Whether options->on_frame, if there is one, hears of this session. Before its first frame. */
+void naru__ws_observe(naru_ws *ws, bool on);
+
 /* As if a byte of the peer had come now: for a connection that is not being read, so that silence is not
  * its fault. */
 void naru__ws_touch(naru_ws *ws, uint64_t now_ms);
+/* Let go of compressors as if nothing had come for a while: memory is short. */
+void naru__ws_give_back(naru_ws *ws);
 
 /* Room behind what is kept of a large plain message that is delivered whole: bytes of the peer that are read there, and
  * then handed to naru_ws_next from there, are not copied. At most the rest of the frame; size 0: none. It holds until
  * the next call on the session. */
 naru_input naru__ws_room(naru_ws *ws);
+
+/* Of a frame that naru_ws_send_begin began: may this piece go; it has gone, right behind the head or the piece before;
+ * both at once, with a copy. */
+naru_status naru__ws_begun_check(const naru_ws *ws, naru_ws_kind kind, size_t bytes, bool last);
+naru_status naru__ws_begun_taken(naru_ws *ws, size_t bytes, const naru_ws_turn *turn);
+naru_status naru__ws_begun_piece(naru_ws *ws, naru_ws_kind kind, naru_span data, bool last, const naru_ws_turn *turn);
+naru_status naru__ws_begun_pong(naru_ws *ws, naru_span payload); /* keep it for the end */
+static inline bool naru__ws_in_begun_frame(const naru_ws *ws)
+{
+    return (ws->sending & NARU__WS_BEGUN_FRAME) != 0;
+}
 
 /* Open, nothing under way, no memory to give back: naru_ws_deadline_ms is then a ping, and bytes only move
  * it away. */
@@ -116,6 +143,16 @@ static inline bool naru__ws_wants_compression(const naru_ws *ws, size_t payload_
         return false;
     }
     return (flags & NARU_WS_COMPRESS) != 0 || payload_bytes >= ws->options->deflate.threshold_bytes;
+}
+
+/* Keep other messages out until the first part of one that is to come in parts. */
+static inline void naru__ws_sending_reserve(naru_ws *ws)
+{
+    ws->sending = NARU__WS_BEGUN;
+}
+static inline void naru__ws_sending_release(naru_ws *ws)
+{
+    ws->sending = ws->sending == NARU__WS_BEGUN ? 0 : ws->sending;
 }
 
 /* ---- for ws/ only -------------------------------------------------------------------------------------- */

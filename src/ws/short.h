@@ -8,7 +8,7 @@
 #include "ws/frame.h"
 #include "ws/session.h"
 
-/* false: nothing was done. The text of a text message has been checked. */
+/* false: nothing was done. The text of a text message has been checked, and nobody looks on at the frames. */
 static inline bool naru__ws_send_short(const naru_ws *ws, naru_ws_kind kind, naru_span data, naru_buf *out)
 {
     bool plain = ws->role == NARU_WS_SERVER && ws->state == NARU_WS_OPEN && ws->sending == 0 && ws->own_bits == 0;

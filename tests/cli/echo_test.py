@@ -69,14 +69,16 @@ class EchoServer(unittest.TestCase):
                 self.assertEqual(answer.split()[1], expected)
 
     def test_unix(self):
-        with tempfile.TemporaryDirectory() as directory:
-            path = os.path.join(directory, 'socket')
-            with Naru('echo', '--listen', f'unix:{path}') as server:
-                self.assertEqual(server.out.line(), b'listening on unix:' + path.encode())
-                self.check(server, f'unix:{path}')
-                self.assertEqual(run('connect', '--unix', path, 'ws://localhost/', stdin=b'x\n'), (0, b'x\n', b''))
-                self.stop(server)
-            self.assertFalse(os.path.exists(path))
+        for threads in ([], ['--threads', '2']):
+            with self.subTest(threads), tempfile.TemporaryDirectory() as directory:
+                path = os.path.join(directory, 'socket')
+                with Naru('echo', '--listen', f'unix:{path}', *threads) as server:
+                    self.assertEqual(server.out.line(), b'listening on unix:' + path.encode())
+                    self.check(server, f'unix:{path}')
+                    self.assertEqual(run('connect', '--unix', path, 'ws://localhost/', stdin=b'x\n'),
+                                     (0, b'x\n', b''))
+                    self.stop(server)
+                self.assertFalse(os.path.exists(path))
 
     def test_tls(self):
         with tempfile.TemporaryDirectory() as directory:

@@ -20,7 +20,7 @@ class Help(unittest.TestCase):
             self.assertEqual(file.read().decode(), data.decode())
 
     def test_help_of_each_command(self):
-        for command in ('connect', 'serve', 'echo', 'probe'):
+        for command in ('connect', 'serve', 'echo', 'probe', 'bench'):
             status, out, err = run('help', command)
             self.assertEqual((status, err), (0, b''))
             self.golden('help-' + command, out)
@@ -35,7 +35,7 @@ class Help(unittest.TestCase):
         self.assertEqual(run(), (2, b'', out))
 
     def test_lines_fit_a_terminal(self):
-        for command in ('connect', 'serve', 'echo', 'probe'):
+        for command in ('connect', 'serve', 'echo', 'probe', 'bench'):
             for line in run('help', command)[1].decode().split('\n'):
                 self.assertLessEqual(len(line), 110, line)
 
@@ -44,7 +44,7 @@ class Help(unittest.TestCase):
         with open(os.path.join(root, 'docs/man/naru.1'), encoding='ascii') as file:
             manual = file.read()
         sections = dict(re.findall(r'(?s)\.Ss naru (\w+)\n(.*?)(?=\n\.S[sh] )', manual))
-        for command in ('connect', 'serve', 'echo', 'probe'):
+        for command in ('connect', 'serve', 'echo', 'probe', 'bench'):
             told = run('help', command)[1].decode()
             options = re.findall(r'(?m)^  (?:-(\w), |    )--([a-z0-9-]+)', told)
             self.assertGreaterEqual(len(options), 5)
@@ -120,9 +120,7 @@ class Usage(unittest.TestCase):
                 (['--listen', ':0', '--connect', 'x'], 'say one of --listen ADDRESS and --connect URL'),
                 (['--listen', ':0', '--threads', '0'], "--threads wants a number from 1 to 256, not '0'"),
                 (['--listen', ':0', '--backend', 'poll'], '--backend is auto, epoll or io_uring'),
-                (['--listen', ':0', '--tls-key', 'x'], '--tls-key goes with --tls-cert'),
-                (['--listen', 'unix:/x', '--threads', '2'],
-                 '--threads needs HOST:PORT: a unix socket has one listener')):
+                (['--listen', ':0', '--tls-key', 'x'], '--tls-key goes with --tls-cert')):
             with self.subTest(args):
                 self.complains(['echo', *args], text, 'echo')
 
@@ -138,6 +136,16 @@ class Usage(unittest.TestCase):
                 (['-H', 'a: b\r\nc: d', 'x'], "--header wants 'NAME: VALUE', not 'a: b\r\nc: d'")):
             with self.subTest(args):
                 self.complains(['probe', *args], text, 'probe')
+
+    def test_bench(self):
+        for args, text in (
+                ([], 'a URL is missing'),
+                (['-c', '0', 'x'], "--connections wants a number from 1 to 1000000, not '0'"),
+                (['-d', '2', '-r', '5', 'x'], '--depth and --rate exclude each other'),
+                (['--content', 'latin', 'x'], '--content is ascii, korean, json or random'),
+                (['-H', 'a b: c', 'x'], "--header wants 'NAME: VALUE', not 'a b: c'")):
+            with self.subTest(args):
+                self.complains(['bench', *args], text, 'bench')
 
     def test_connect_looking_on(self):
         for args, text in (

@@ -32,7 +32,7 @@ def check_names(line, declared):
 
 
 def main():
-    declared = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "include/naru").glob("*.h"))
+    declared = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "include/naru").rglob("*.h"))
     complaints = []
     columns = rows = missing = 0
     later = False

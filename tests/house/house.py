@@ -144,7 +144,7 @@ def check_public_header(root, path, rooms):
     where = path.relative_to(root)
     room = public_room(path.name, rooms)
     for number, mark, name in includes(path):
-        if mark == '"' or not (name.startswith("naru/") or name in PUBLIC_HEADERS):
+        if mark == '"' or not (name.startswith("naru/") or name in PUBLIC_HEADERS or is_adapter(path)):
             yield f"{where}:{number}: a public header includes only <naru/...> and the language's headers, not {name}"
         target = public_room(name.removeprefix("naru/"), rooms) if name.startswith("naru/") else None
         if room and target and target not in rooms[room] | {room}:
@@ -275,6 +275,21 @@ LANGUAGES = (
 STRICT = ("-pedantic-errors", "-Wall", "-Wextra", "-Wshadow", "-Werror", "-fsyntax-only")
 
 
+def is_adapter(path):
+    """An adapter joins naru to another library, whose headers it needs: it is in no umbrella and no room."""
+    return path.parent.name == "adapters"
+
+
+def header_unit(root, name):
+    """The header twice; an adapter only where the other library's header is there."""
+    twice = f"#include <{name}>\n" * 2 + "typedef int nothing_else;\n"
+    others = [other for _, _, other in includes(root / "include" / name) if not other.startswith("naru/")]
+    if not is_adapter(name):
+        return twice
+    there = " && ".join(f"__has_include(<{other}>)" for other in others)
+    return f"#if {there}\n{twice}#else\ntypedef int nothing_else;\n#endif\n"
+
+
 def headers(root, build):
     """Each public header compiles alone, twice included, as C11 and as C++17, without a warning."""
     names = sorted(path.relative_to(root / "include") for path in c_files(root, "include"))
@@ -285,8 +300,9 @@ def headers(root, build):
             for compiler in filter(shutil.which, compilers):
                 for name in names:
                     unit = Path(scratch, "unit" + suffix)
-                    unit.write_text(f"#include <{name}>\n" * 2 + "typedef int nothing_else;\n", encoding="utf-8")
-                    run = subprocess.run([compiler, *standard, *STRICT, "-I", str(root / "include"), str(unit)],
+                    unit.write_text(header_unit(root, name), encoding="utf-8")
+                    more = ["-D_GNU_SOURCE"] if is_adapter(name) else []
+                    run = subprocess.run([compiler, *standard, *STRICT, *more, "-I", str(root / "include"), str(unit)],
                                          capture_output=True, text=True)
                     if run.returncode != 0:
                         yield f"include/{name}: {compiler} {standard[0]} refuses it:\n{run.stderr}"
@@ -301,7 +317,7 @@ def check_umbrella(root, names):
         return
     included = {name for _, _, name in includes(umbrella)}
     for name in names:
-        if str(name) not in included and name.name != "naru.h":
+        if str(name) not in included and name.name != "naru.h" and not is_adapter(name):
             yield f"include/naru/naru.h: does not include <{name}>"
 
 

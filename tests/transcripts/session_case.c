@@ -70,11 +70,12 @@ typedef struct named_field {
 
 static bool set_option(naru_ws_options *options, const char *name, uint64_t value)
 {
-    static const named_field fields[] = {FIELD(message_bytes_max), FIELD(frame_bytes_max),    FIELD(fragments_max),
-                                         FIELD(control_rate_max),  FIELD(message_timeout_ms), FIELD(ping_interval_ms),
-                                         FIELD(pong_timeout_ms),   FIELD(close_timeout_ms),   FIELD(manual_pong),
-                                         FIELD(trust_utf8),        DEFLATE(threshold_bytes),  DEFLATE(idle_release_ms),
-                                         DEFLATE(level),           DEFLATE(memory_level)};
+    static const named_field fields[] = {
+        FIELD(message_bytes_max), FIELD(frame_bytes_max),    FIELD(fragments_max),
+        FIELD(control_rate_max),  FIELD(message_timeout_ms), FIELD(ping_interval_ms),
+        FIELD(pong_timeout_ms),   FIELD(close_timeout_ms),   FIELD(manual_pong),
+        FIELD(trust_utf8),        DEFLATE(threshold_bytes),  DEFLATE(idle_release_ms),
+        DEFLATE(level),           DEFLATE(memory_level),     DEFLATE(context_bytes_max)};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         if (strcmp(fields[i].name, name) == 0) {
             uint8_t *to = (uint8_t *)options + fields[i].offset;

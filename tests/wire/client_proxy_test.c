@@ -186,7 +186,7 @@ static const proxy_case cases[] = {
      ""},
 
     {"SOCKS5",
-     "socks5://{}",
+     "socks5h://{}",
      {.steps = {{B(GREETING), B("\x05\x00")}, {B(ASK), B(BOUND)}}, .relay = true},
      NARU_PHASE_OPEN,
      NARU_OK,
@@ -210,7 +210,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"SOCKS5, bound to IPv6",
-     "SOCKS5://{}",
+     "SOCKS5H://{}",
      {.steps = {{B(GREETING), B("\x05\x00")},
                 {B(ASK), B("\x05\x00\x00\x04"
                            "0123456789abcdef"
@@ -222,7 +222,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"a password for SOCKS5",
-     "socks5://me:you@{}",
+     "socks5h://me:you@{}",
      {.steps = {{B(GREETING_PASSWORD), B("\x05\x02")}, {B(LOGIN), B("\x01\x00")}, {B(ASK), B(BOUND)}}, .relay = true},
      NARU_PHASE_OPEN,
      NARU_OK,
@@ -230,7 +230,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"a password that nobody asks for",
-     "socks5://me:you@{}",
+     "socks5h://me:you@{}",
      {.steps = {{B(GREETING_PASSWORD), B("\x05\x00")}, {B(ASK), B(BOUND)}}, .relay = true},
      NARU_PHASE_OPEN,
      NARU_OK,
@@ -238,7 +238,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"a wrong password",
-     "socks5://me:you@{}",
+     "socks5h://me:you@{}",
      {.steps = {{B(GREETING_PASSWORD), B("\x05\x02")}, {B(LOGIN), B("\x01\x01")}}},
      NARU_PHASE_PROXY,
      NARU_ERR_REFUSED,
@@ -246,7 +246,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"a login of another version",
-     "socks5://me:you@{}",
+     "socks5h://me:you@{}",
      {.steps = {{B(GREETING_PASSWORD), B("\x05\x02")}, {B(LOGIN), B("\x05\x00")}}},
      NARU_PHASE_PROXY,
      NARU_ERR_PROTOCOL,
@@ -254,7 +254,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"no method will do",
-     "socks5://{}",
+     "socks5h://{}",
      {.steps = {{B(GREETING), B("\x05\xff")}}},
      NARU_PHASE_PROXY,
      NARU_ERR_REFUSED,
@@ -262,7 +262,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"no method will do, with a password",
-     "socks5://me:you@{}",
+     "socks5h://me:you@{}",
      {.steps = {{B(GREETING_PASSWORD), B("\x05\xff")}}},
      NARU_PHASE_PROXY,
      NARU_ERR_REFUSED,
@@ -270,7 +270,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"a method that was not offered",
-     "socks5://{}",
+     "socks5h://{}",
      {.steps = {{B(GREETING), B("\x05\x02")}}},
      NARU_PHASE_PROXY,
      NARU_ERR_PROTOCOL,
@@ -278,7 +278,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"GSSAPI",
-     "socks5://me:you@{}",
+     "socks5h://me:you@{}",
      {.steps = {{B(GREETING_PASSWORD), B("\x05\x01")}}},
      NARU_PHASE_PROXY,
      NARU_ERR_PROTOCOL,
@@ -286,7 +286,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"SOCKS4",
-     "socks5://{}",
+     "socks5h://{}",
      {.steps = {{B(GREETING), B("\x00\x5b")}}},
      NARU_PHASE_PROXY,
      NARU_ERR_PROTOCOL,
@@ -294,7 +294,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"HTTP for SOCKS5",
-     "socks5://{}",
+     "socks5h://{}",
      {.steps = {{B(GREETING), B("HTTP/1.1 400 Bad\r\n\r\n")}}},
      NARU_PHASE_PROXY,
      NARU_ERR_PROTOCOL,
@@ -302,7 +302,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"rules",
-     "socks5://{}",
+     "socks5h://{}",
      {.steps = {{B(GREETING), B("\x05\x00")}, {B(ASK), B("\x05\x02\x00\x01\0\0\0\0\0\0")}}},
      NARU_PHASE_PROXY,
      NARU_ERR_REFUSED,
@@ -310,7 +310,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"refused, in two bytes",
-     "socks5://{}",
+     "socks5h://{}",
      {.steps = {{B(GREETING), B("\x05\x00")}, {B(ASK), B("\x05\x05")}}, .end = RIG_FIN},
      NARU_PHASE_PROXY,
      NARU_ERR_REFUSED,
@@ -318,7 +318,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"a reply without a name",
-     "socks5://{}",
+     "socks5h://{}",
      {.steps = {{B(GREETING), B("\x05\x00")}, {B(ASK), B("\x05\x09")}}},
      NARU_PHASE_PROXY,
      NARU_ERR_REFUSED,
@@ -326,7 +326,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"a reply of another version",
-     "socks5://{}",
+     "socks5h://{}",
      {.steps = {{B(GREETING), B("\x05\x00")}, {B(ASK), B("\x04\x00")}}},
      NARU_PHASE_PROXY,
      NARU_ERR_PROTOCOL,
@@ -334,7 +334,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"an address of an unknown type",
-     "socks5://{}",
+     "socks5h://{}",
      {.steps = {{B(GREETING), B("\x05\x00")}, {B(ASK), B("\x05\x00\x00\x02\x01")}}},
      NARU_PHASE_PROXY,
      NARU_ERR_PROTOCOL,
@@ -342,7 +342,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"more than its reply",
-     "socks5://{}",
+     "socks5h://{}",
      {.steps = {{B(GREETING), B("\x05\x00")}, {B(ASK), B(BOUND "H")}}},
      NARU_PHASE_PROXY,
      NARU_ERR_PROTOCOL,
@@ -350,7 +350,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"all answers before a question",
-     "socks5://{}",
+     "socks5h://{}",
      {.steps = {{{0}, B("\x05\x00" BOUND)}}},
      NARU_PHASE_PROXY,
      NARU_ERR_PROTOCOL,
@@ -358,7 +358,7 @@ static const proxy_case cases[] = {
      0,
      ""},
     {"an end in the reply",
-     "socks5://{}",
+     "socks5h://{}",
      {.steps = {{B(GREETING), B("\x05\x00")}, {B(ASK), B("\x05\x00\x00\x01\x7f")}}, .end = RIG_FIN},
      NARU_PHASE_PROXY,
      NARU_ERR_CLOSED,
@@ -478,7 +478,7 @@ TEST(a_proxy_that_is_not_there)
     char url[200];
     REQUIRE(rig_start(&self, &beyond));
     REQUIRE(proxy_start(&proxy, &script, self.loop, self.address));
-    snprintf(url, sizeof url, "socks5://%s", proxy.address);
+    snprintf(url, sizeof url, "socks5h://%s", proxy.address);
     proxy_stop(&proxy);
     snprintf(self.url, sizeof self.url, "wss://far.example/");
     REQUIRE(rig_open(&self, &(naru_client_options){.proxy = url}) == NARU_OK);
@@ -528,6 +528,16 @@ static const ask_case asks[] = {
      {.steps = {{B(GREETING), B("\x05\x00")},
                 {B("\x05\x01\x00\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x00\x50"), B(BOUND)}},
       .relay = true}},
+    {"ws://localhost/", /* resolved here, and nobody is asked about localhost */
+     NULL,
+     "socks5",
+     {.steps = {{B(GREETING), B("\x05\x00")},
+                {B("\x05\x01\x00\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x00\x50"), B(BOUND)}},
+      .relay = true}},
+    {"ws://localhost:258/", /* resolved there */
+     NULL,
+     "socks5h",
+     {.steps = {{B(GREETING), B("\x05\x00")}, {B("\x05\x01\x00\x03\x09localhost\x01\x02"), B(BOUND)}}, .relay = true}},
 };
 
 TEST(what_a_proxy_is_asked_for)
@@ -549,6 +559,32 @@ TEST(what_a_proxy_is_asked_for)
     }
 }
 
+/* socks5:// resolves here: the failure is the name's and not the proxy's, which is never asked. */
+TEST(a_name_that_nobody_has_for_socks5)
+{
+    rig self;
+    rig_script beyond = {0};
+    naru_client_options options = {.proxy = "socks5://127.0.0.1:1"};
+    REQUIRE(rig_start(&self, &beyond));
+    snprintf(self.url, sizeof self.url, "ws://no.such.invalid/");
+    REQUIRE(rig_open(&self, &options) == NARU_OK);
+    CHECK(rig_wait_closed(&self));
+    CHECK_EQ(self.phase, NARU_PHASE_NAME);
+    CHECK_EQ(self.status, NARU_ERR_NAME);
+    CHECK(!self.proxy);
+    CHECK(strstr(self.text, "no.such.invalid"));
+    rig_stop(&self);
+    for (int turns = 0; turns < 4; turns++) { /* and freed while it is asked for */
+        REQUIRE(rig_start(&self, &beyond));
+        snprintf(self.url, sizeof self.url, "ws://no.such.invalid/");
+        REQUIRE(rig_open(&self, &options) == NARU_OK);
+        for (int i = 0; i < turns; i++) {
+            CHECK_EQ(naru_loop_turn(self.loop, 0), NARU_OK);
+        }
+        rig_stop(&self);
+    }
+}
+
 TEST(a_name_too_long_for_socks5)
 {
     rig self;
@@ -560,7 +596,7 @@ TEST(a_name_too_long_for_socks5)
     memset(target + 5, 'a', 300);
     REQUIRE(rig_start(&self, &beyond));
     REQUIRE(proxy_start(&proxy, &script, self.loop, self.address));
-    snprintf(url, sizeof url, "socks5://%s", proxy.address);
+    snprintf(url, sizeof url, "socks5h://%s", proxy.address);
     naru_client_options options = {.proxy = url};
     REQUIRE(naru_client_open(self.loop, target, &options, &rig_handler, &self, &self.client, NULL) == NARU_OK);
     CHECK(rig_wait_closed(&self));
@@ -633,7 +669,7 @@ TEST(tls_goes_through_the_proxy)
     run_tls("http", &http, "localhost", NARU_PHASE_OPEN);
     http.byte_by_byte = true;
     run_tls("http", &http, "localhost", NARU_PHASE_OPEN);
-    run_tls("socks5", &socks5, "localhost", NARU_PHASE_OPEN);
+    run_tls("socks5h", &socks5, "localhost", NARU_PHASE_OPEN);
     /* The server's name is checked, whoever the proxy is. */
     run_tls("http", &other, "other.example", NARU_PHASE_TLS);
     run_tls("http", &garbage, "localhost", NARU_PHASE_TLS);
@@ -949,7 +985,7 @@ TEST(every_allocation_may_fail)
     naru_tls *server = server_tls();
     naru_tls *client = client_tls(certificate, pin);
     run_failures(&http, "http://me:you@{}", NULL, NULL);
-    run_failures(&socks5, "socks5://me:you@{}", NULL, NULL);
+    run_failures(&socks5, "socks5h://me:you@{}", NULL, NULL);
     run_failures(&tls, "http://{}", server, client);
     naru_tls_unref(server);
     naru_tls_unref(client);
@@ -963,6 +999,7 @@ int main(int argc, char **argv)
         {"one timeout over the proxy too", one_timeout_over_the_proxy_too},
         {"a proxy that is not there", a_proxy_that_is_not_there},
         {"what a proxy is asked for", what_a_proxy_is_asked_for},
+        {"a name that nobody has for SOCKS5", a_name_that_nobody_has_for_socks5},
         {"a name too long for SOCKS5", a_name_too_long_for_socks5},
         {"TLS goes through the proxy", tls_goes_through_the_proxy},
         {"pinned keys", pinned_keys},

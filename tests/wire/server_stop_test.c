@@ -351,6 +351,139 @@ TEST(more_than_allowed_wait_outside)
     rig_close(&self);
 }
 
+/* ---- spread --------------------------------------------------------------------------------------------------- */
+
+static void read_closes(peer *peers, size_t count, uint64_t began_ms, uint64_t *told_ms)
+{
+    for (size_t i = 0; i < count; i++) {
+        peer_receive(&peers[i]);
+        if (!told_ms[i] && peers[i].size >= 4) {
+            CHECK(memcmp(peers[i].data, "\x88\x0c\x03\xf4going away", 14) == 0);
+            told_ms[i] = rig_now_ms() - began_ms + 1;
+        }
+    }
+}
+
+static size_t told(const uint64_t *told_ms, size_t count)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        found += told_ms[i] > 0;
+    }
+    return found;
+}
+
+/* Each has its own moment, in the first half as many as in the second; the untold go on as if nothing were. */
+TEST(the_closes_are_spread)
+{
+    enum { PEERS = 20, SPREAD_MS = 600 };
+    stopping self;
+    stopping_open(&self);
+    peer peers[PEERS];
+    uint64_t told_ms[PEERS] = {0};
+    for (size_t i = 0; i < PEERS; i++) {
+        CHECK(peer_upgrade(&peers[i], &self.at, RIG_UPGRADE("/chat")));
+    }
+    naru_stop_options options = {.spread_ms = SPREAD_MS, .close_code = 1012};
+    uint64_t began = rig_now_ms();
+    naru_server_stop_with(self.at.server, &options, on_stopped, &self);
+    CHECK_EQ(told(told_ms, PEERS), 0u);
+    CHECK(peer_echoes(&peers[0], "still here")); /* the last that came is the first to go */
+    peer_close(&peers[5]);                       /* one goes by itself, perhaps the next in the walk */
+    told_ms[5] = 1;
+    size_t half = 0;
+    for (size_t found = 0; found < PEERS; found = told(told_ms, PEERS)) {
+        rig_turn(&self.at, NULL, 0, 5);
+        read_closes(peers, PEERS, began, told_ms);
+        half = rig_now_ms() - began < SPREAD_MS / 2 ? told(told_ms, PEERS) : half;
+        REQUIRE(rig_now_ms() - began < RIG_PATIENCE_MS);
+    }
+    CHECK(half <= PEERS / 2 + 1);
+    CHECK(rig_now_ms() - began + 2 >= SPREAD_MS - SPREAD_MS / 10);
+    for (size_t i = 0; i < PEERS; i++) {
+        peer_close(&peers[i]);
+    }
+    RIG_UNTIL(&self.at, self.stopped == 1);
+    rig_close(&self.at);
+}
+
+/* A second stop without a spread tells all the others at once. */
+TEST(a_spread_may_be_cut_short)
+{
+    enum { PEERS = 5 };
+    stopping self;
+    stopping_open(&self);
+    peer peers[PEERS];
+    for (size_t i = 0; i < PEERS; i++) {
+        CHECK(peer_upgrade(&peers[i], &self.at, RIG_UPGRADE("/chat")));
+    }
+    naru_stop_options options = {.spread_ms = 3600 * 1000};
+    naru_server_stop_with(self.at.server, &options, on_stopped, &self);
+    CHECK(peer_echoes(&peers[PEERS - 1], "still here"));
+    naru_server_stop(self.at.server, 5000, NULL, NULL);
+    for (size_t i = 0; i < PEERS; i++) {
+        check_1001(&peers[i]);
+    }
+    RIG_UNTIL(&self.at, self.stopped == 1);
+    rig_close(&self.at);
+}
+
+/* ---- who was accepted is served ------------------------------------------------------------------------------- */
+
+static const peer *connect_quietly(peer *p, rig *at)
+{
+    peer_open(p, at);
+    return p;
+}
+
+TEST(who_was_accepted_is_served)
+{
+    stopping self;
+    stopping_open(&self);
+    peer idle, half, waits, upgraded, silent, queued;
+    answer a = peer_ask(&idle, &self.at, GET_NONE);
+    answer_free(&a);
+    peer_open(&half, &self.at);
+    peer_send(&half, "GET /chat HTTP/1.1\r\n");
+    peer_open(&waits, &self.at);
+    peer_send(&waits, GET_WAIT);
+    connect_quietly(&silent, &self.at);
+    RIG_UNTIL(&self.at, self.waiting && naru_server_connections(self.at.server) == 4);
+    CHECK(peer_upgrade(&upgraded, &self.at, RIG_UPGRADE("/chat")));
+    connect_quietly(&queued, &self.at); /* the kernel has accepted it, the server has not */
+    naru_stop_options options = {.spread_ms = 300, .finish_requests = true};
+    naru_server_stop_with(self.at.server, &options, on_stopped, &self);
+    CHECK_EQ(naru_server_connections(self.at.server), 6u);
+    peer_wait_end(&idle);
+    CHECK(idle.size == 0 && !idle.reset);
+    peer_send(&half, RIG_UPGRADE_FIELDS "\r\n");
+    a = peer_answer(&half, true);
+    CHECK_EQ(a.status, 101);
+    answer_free(&a);
+    CHECK_EQ(naru_request_respond(self.waiting, 200, NULL, naru_span_of("done")), NARU_OK);
+    a = peer_answer(&waits, true);
+    CHECK_EQ(a.status, 200);
+    CHECK_STR(answer_field(&a, "Connection"), "close");
+    answer_free(&a);
+    peer_send(&silent, GET_NONE);
+    a = peer_answer(&silent, true);
+    CHECK_EQ(a.status, 404);
+    CHECK_STR(answer_field(&a, "Connection"), "close");
+    answer_free(&a);
+    peer_send(&queued, RIG_UPGRADE("/chat"));
+    a = peer_answer(&queued, true);
+    CHECK_EQ(a.status, 101);
+    answer_free(&a);
+    check_1001(&upgraded);
+    check_1001(&half);
+    check_1001(&queued);
+    peer_close(&idle);
+    peer_close(&waits);
+    peer_close(&silent);
+    RIG_UNTIL(&self.at, self.stopped == 1);
+    rig_close(&self.at);
+}
+
 TEST(options_out_of_range)
 {
     naru_loop *loop = naru_loop_new(NULL);
@@ -375,4 +508,6 @@ TEST_MAIN({"everyone is told", everyone_is_told}, {"nobody new is let in", nobod
           {"freed with everything open", freed_with_everything_open},
           {"a walk survives those it ends", a_walk_survives_those_it_ends},
           {"more than allowed wait outside", more_than_allowed_wait_outside},
-          {"options out of range", options_out_of_range})
+          {"options out of range", options_out_of_range}, {"the Closes are spread", the_closes_are_spread},
+          {"a spread may be cut short", a_spread_may_be_cut_short},
+          {"who was accepted is served", who_was_accepted_is_served})

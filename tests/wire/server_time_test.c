@@ -305,5 +305,6 @@ TEST_MAIN({"no byte at all", no_byte_at_all}, {"half a head, half a body", half_
           {"the first request counts from the accept", the_first_request_counts_from_the_accept},
           {"between requests", between_requests}, {"an answer read slowly", an_answer_read_slowly},
           {"no answer", no_answer}, {"an answer may take longer", an_answer_may_take_longer},
-          {"who has ended its side is not waited for", who_has_ended_its_side_is_not_waited_for}, {"an answer nobody reads", an_answer_nobody_reads},
-          {"lingering ends", lingering_ends}, {"a WebSocket has left them behind", a_websocket_has_left_them_behind})
+          {"who has ended its side is not waited for", who_has_ended_its_side_is_not_waited_for},
+          {"an answer nobody reads", an_answer_nobody_reads}, {"lingering ends", lingering_ends},
+          {"a WebSocket has left them behind", a_websocket_has_left_them_behind})

@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* ---- OpenSSL's memory, which fails when it is told to ----------------------------------------------------------- */
 
@@ -200,11 +201,14 @@ static int go_on(secure *s, int done)
         done_;                                                                                                         \
     })
 
+static int newest_version; /* that clients speak; 0: any */
+
 /* name NULL: no SNI. shown NULL: no certificate. session NULL: a new one. false: the handshake failed. */
 static bool secure_open(secure *s, site *at, const char *name, const issued *shown, SSL_SESSION *session)
 {
     peer_open(&s->under, &at->at);
     s->context = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_max_proto_version(s->context, newest_version);
     if (shown) {
         SSL_CTX_use_certificate(s->context, shown->x509);
         SSL_CTX_use_PrivateKey(s->context, shown->key);
@@ -446,16 +450,19 @@ TEST(clients_show_who_they_are)
     issued_free(&elsewhere);
 }
 
-TEST(sessions_are_resumed_until_a_reload)
+static void check_resumption(int version)
 {
     site self;
     secure s;
     char reason[256];
+    newest_version = version;
     site_open(&self, true, false);
     issued ann = issue("ann", "DNS:ann.test", &self.authority);
     CHECK(secure_open(&s, &self, "second.test", &ann, NULL) && secure_upgrade(&s) && secure_echoes(&s, "x"));
     SSL_SESSION *session = SSL_get1_session(s.ssl);
     CHECK(!SSL_session_reused(s.ssl));
+    CHECK_EQ(SSL_version(s.ssl), version);
+    CHECK(SSL_SESSION_has_ticket(session));
     SSL_shutdown(s.ssl); /* else OpenSSL takes the session for a bad one */
     secure_close(&s);
     self.has_subject = false;
@@ -471,6 +478,73 @@ TEST(sessions_are_resumed_until_a_reload)
     secure_close(&s);
     SSL_SESSION_free(session);
     issued_free(&ann);
+    RIG_UNTIL(&self.at, naru_server_connections(self.at.server) == 0);
+    site_close(&self);
+}
+
+TEST(sessions_are_resumed_until_a_reload)
+{
+    check_resumption(TLS1_2_VERSION);
+    check_resumption(TLS1_3_VERSION);
+    newest_version = 0;
+}
+
+/* ---- many reloads under load ------------------------------------------------------------------------------------- */
+
+enum { RELOADS = 200, STAYING = 8 };
+
+typedef struct reloads {
+    site *of;
+    issued one, two;
+    atomic_uint done;
+    bool failed;
+} reloads;
+
+static void *reload_with_changes(void *user)
+{
+    reloads *self = user;
+    char reason[256];
+    for (unsigned i = 0; i < RELOADS && !self->failed; i++) {
+        write_pem(self->of->second, i % 2 ? &self->two : &self->one, true);
+        self->failed = naru_tls_reload(self->of->tls, NULL, reason, sizeof reason) != NARU_OK;
+        atomic_fetch_add(&self->done, 1);
+    }
+    return NULL;
+}
+
+/* Connections that stay, and those that come and go by one certificate or the other, none of which fails. */
+TEST(two_hundred_reloads_under_load)
+{
+    site self;
+    secure staying[STAYING];
+    pthread_t thread;
+    unsigned visits = 0, seen[2] = {0};
+    site_open(&self, false, false);
+    reloads all = {.of = &self};
+    all.one = issue("one", "DNS:second.test", NULL);
+    all.two = issue("two", "DNS:second.test", NULL);
+    write_pem(self.second, &all.two, true);
+    CHECK_EQ(naru_tls_reload(self.tls, NULL, NULL, 0), NARU_OK);
+    for (int i = 0; i < STAYING; i++) {
+        REQUIRE(secure_open(&staying[i], &self, "second.test", NULL, NULL) && secure_upgrade(&staying[i]));
+    }
+    CHECK_EQ(pthread_create(&thread, NULL, reload_with_changes, &all), 0);
+    while (atomic_load(&all.done) < RELOADS && visits < RELOADS * 100) {
+        const char *name = served(&self, "second.test");
+        CHECK(strcmp(name, "one") == 0 || strcmp(name, "two") == 0);
+        seen[strcmp(name, "one") == 0]++;
+        CHECK(secure_echoes(&staying[visits++ % STAYING], "still here"));
+    }
+    pthread_join(thread, NULL);
+    CHECK(!all.failed);
+    CHECK(visits > 0 && seen[0] + seen[1] == visits);
+    for (int i = 0; i < STAYING; i++) {
+        CHECK(secure_echoes(&staying[i], "to the end"));
+        secure_close(&staying[i]);
+    }
+    CHECK_STR(served(&self, "second.test"), "two");
+    issued_free(&all.one);
+    issued_free(&all.two);
     RIG_UNTIL(&self.at, naru_server_connections(self.at.server) == 0);
     site_close(&self);
 }
@@ -506,4 +580,5 @@ TEST_MAIN({"the name chooses the certificate", the_name_chooses_the_certificate}
           {"a bad pair is refused and the old one stays", a_bad_pair_is_refused_and_the_old_one_stays},
           {"clients show who they are", clients_show_who_they_are},
           {"sessions are resumed until a reload", sessions_are_resumed_until_a_reload},
+          {"two hundred reloads under load", two_hundred_reloads_under_load},
           {"OpenSSL runs out of memory", openssl_runs_out_of_memory})

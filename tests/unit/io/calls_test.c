@@ -160,6 +160,35 @@ TEST(an_echo_is_one_receive_and_one_send)
     town_close(&here);
 }
 
+/* Copied and shared, however many: gathered. */
+TEST(shared_bytes_leave_in_the_turns_one_call)
+{
+    enum { PIECES = 20, SHOT = 2000 };
+    bed on = {.options.backend = NARU_BACKEND_EPOLL};
+    peer server, client;
+    REQUIRE(bed_open(&on));
+    REQUIRE(connect_peers(&on, "127.0.0.1:0", &server, &client));
+    naru__shot *shot = naru__shot_new(SHOT);
+    REQUIRE(shot != NULL);
+    memset(shot->bytes, 'x', SHOT);
+    CHECK_EQ(naru_loop_turn(on.loop, 0), NARU_OK);
+    memset(&calls, 0, sizeof calls);
+    for (int i = 0; i < PIECES; i++) {
+        peer_send(&server, naru_span_of("head"));
+        CHECK_EQ(naru__stream_write_shot(server.stream, shot, naru__shot_span(shot)), NARU_OK);
+    }
+    CHECK_EQ(calls.sends + calls.others, 0);
+    CHECK_EQ(naru_loop_turn(on.loop, 0), NARU_OK);
+    CHECK_EQ(calls.sends, 0);
+    CHECK_EQ(calls.others, 1);
+    CHECK_EQ(calls.controls, 0);
+    CHECK_EQ(server.stream->sent, PIECES * (4 + SHOT));
+    naru__shot_unref(shot);
+    peer_deinit(&client);
+    peer_deinit(&server);
+    bed_close(&on);
+}
+
 TEST(a_connection_is_four_calls)
 {
     static town here;
@@ -354,6 +383,7 @@ TEST(a_failed_wait_ends_the_loop)
 }
 
 TEST_MAIN({"an echo is one receive and one send", an_echo_is_one_receive_and_one_send},
+          {"shared bytes leave in the turn's one call", shared_bytes_leave_in_the_turns_one_call},
           {"a connection is four calls", a_connection_is_four_calls},
           {"blocking is two more controls", blocking_is_two_more_controls},
           {"a short pause is free", a_short_pause_is_free},

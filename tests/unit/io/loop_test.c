@@ -36,6 +36,13 @@ static void alarm_fires(void *user)
     }
 }
 
+static void drain_once(void *user, unsigned events)
+{
+    char byte;
+    (void)events;
+    CHECK_EQ(read(*(int *)user, &byte, 1), 1);
+}
+
 TEST(timers_fire_in_order)
 {
     bed on = {0};
@@ -84,6 +91,42 @@ TEST(timers_do_not_hold_up_the_turn)
 }
 
 /* Counted from now, even if the loop has not run for long. */
+static uint64_t turns_until_a_timer_fires(uint32_t busy_poll_us)
+{
+    char diary[4] = "";
+    alarm_note note = {.diary = diary, .letter = 'a', .free_self = true};
+    naru_loop_options options = {.busy_poll_us = busy_poll_us};
+    naru_loop *loop = naru_loop_new(&options);
+    if (!loop) {
+        return 0;
+    }
+    note.timer = naru_timer_new(loop, alarm_fires, &note);
+    int pipe_fds[2];
+    CHECK(pipe(pipe_fds) == 0 && write(pipe_fds[1], "x", 1) == 1);
+    naru_watch *watch = naru_watch_new(loop, pipe_fds[0], NARU_READABLE, drain_once, &pipe_fds[0]);
+    naru_timer_start(note.timer, 20);
+    uint64_t turns = loop->turns;
+    while (note.timer) {
+        CHECK_EQ(naru_loop_turn(loop, UINT32_MAX), NARU_OK);
+    }
+    turns = loop->turns - turns;
+    naru_watch_free(watch);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+    naru_loop_free(loop);
+    return turns;
+}
+
+TEST(looks_for_more_before_it_sleeps)
+{
+    uint64_t sleepy = turns_until_a_timer_fires(0);
+    uint64_t busy = turns_until_a_timer_fires(1000000);
+    uint64_t brief = turns_until_a_timer_fires(1);
+    CHECK(sleepy >= 2 && sleepy < 10);
+    CHECK(busy > 10 * sleepy);
+    CHECK(brief < 10 + sleepy);
+}
+
 TEST(timers_start_from_the_present)
 {
     bed on = {0};
@@ -597,6 +640,7 @@ TEST(loop_survives_no_memory)
 TEST_MAIN({"timers fire in order", timers_fire_in_order},
           {"timers do not hold up the turn", timers_do_not_hold_up_the_turn},
           {"timers start from the present", timers_start_from_the_present},
+          {"looks for more before it sleeps", looks_for_more_before_it_sleeps},
           {"posts of a thread come in order", posts_of_a_thread_come_in_order},
           {"posts wake and stop", posts_wake_and_stop},
           {"deferred work runs once a turn", deferred_work_runs_once_a_turn}, {"frees later", frees_later},

@@ -186,11 +186,13 @@ static void set_up(pair *p, const naru_ws_deflate *deflate, uint64_t seed)
     for (int i = 0; i < 2; i++) {
         side *s = &p->sides[i];
         s->options.delivery = (naru_ws_delivery)below(p, 3);
+        s->options.parts_from_bytes = below(p, 2) * 100;
         s->options.control_rate_max = NARU_NEVER;
         s->options.message_timeout_ms = NARU_NEVER;
         s->options.deflate.idle_release_ms = 500;
         s->options.deflate.level = (uint8_t)below(p, 10);
         s->options.deflate.memory_level = (uint8_t)below(p, 10);
+        s->options.deflate.context_bytes_max = below(p, 2) ? 0 : (uint32_t)256 << below(p, 8);
         REQUIRE(naru_ws_options_fill(&s->options) == NARU_OK);
         naru_buf_init(&s->out, &p->memory.allocator);
         s->ws = naru_ws_new((naru_ws_role)i, &s->options, deflate, 0, &p->memory.allocator);
