@@ -48,7 +48,7 @@ DEFLATE = {"naru": NARU + ["--deflate"], "libwebsockets": built("lws", "--deflat
 HANDSHAKE = {**{name: ECHO[name] for name in ECHO if name not in ("floor io_uring", "floor epoll", "socket.io")}}
 HANDSHAKE = {"floor accept": floor("epoll", "--close"), **HANDSHAKE}
 IDLE = {name: ECHO[name] for name in ECHO if not name.startswith("floor") and name != "socket.io"}
-TOPIC = str(BUILD / "bench" / "topic_bench")
+TOPIC = str(BUILD / "tests" / "fixtures" / "topic-bench")
 FANOUT = {"floor send()": floor("fanout", "106", "102"), "floor io_uring": floor("uring_fanout", "106", "102"),
           "naru": [TOPIC, "--listen", "127.0.0.1:0"], "ws": node("ws.mjs", "--topic")}
 # A compressed fan-out is compared with the same one without compression.

@@ -118,8 +118,8 @@ typedef struct naru_eio_options {
     size_t keep_headers_count;
 
     void *user; /* what the callbacks below get */
-    /* Every request that comes to `path`, before anything is done with it, preflights included. false: it has been
-     * answered, or will be, or is gone on with later by naru_eio_server_handle. */
+    /* Every request that comes to `path`, preflights included, but for POSTs that no session may send. false: it has
+     * been answered, or will be, or is gone on with later by naru_eio_server_handle. */
     bool (*use)(naru_request *request, void *user);
     /* A handshake: call naru_eio_allow or naru_eio_deny, now or later. */
     void (*allow_request)(naru_request *request, void *user);

@@ -42,8 +42,8 @@ typedef struct naru_presence {
 /* What was published: frozen once it was handed to a hub, shared by reference, also between threads. Do not write the
  * fields.
  *
- * shapes    tag: the publisher's own, such as a naru_ws_kind. position: of a message on a channel that is numbered, else
- *           zero. time_ms: by the hub's clock. presence: of JOIN and LEAVE; alone: its user has no other connection on
+ * shapes    tag: the publisher's own, such as a naru_ws_kind. position: of a message on a numbered channel, else zero.
+ *           time_ms: by the hub's clock. presence: of JOIN and LEAVE; alone: its user has no other connection on
  *           the channel, so that the first JOIN and the last LEAVE of a user show. */
 typedef struct naru_publication {
     naru_span channel, data;
@@ -174,6 +174,113 @@ NARU_API void naru_hub_each_channel(naru_hub *hub, bool (*each)(naru_hub *hub, n
 NARU_API void naru_subscriber_each_channel(naru_subscriber *subscriber,
                                            bool (*each)(naru_subscriber *subscriber, naru_span channel, void *user),
                                            void *user);
+
+/* ---- what channels keep, and the seam for brokers and stores ----------------------------------------------------- */
+
+/* What a channel keeps. All zero: nothing but its numbers while somebody listens. */
+typedef struct naru_channel_rules {
+    uint32_t history_max;        /* publications; 0: no history */
+    uint64_t history_bytes_max;  /* of channel names and data; 0: 1 MiB */
+    uint32_t history_age_ms;     /* 0: 300,000 */
+    uint32_t resume_max;         /* most that is caught up at once, more is not recovered; 0: 300 */
+    uint32_t presence_max;       /* who may be present; 0: 10,000 */
+    uint32_t presence_bytes_max; /* of one's application data; 0: 4,096 */
+} naru_channel_rules;
+
+/* What was asked for, and how a subscription began.
+ * shapes    position: of what was published; of a subscription, behind which the new begins; the history's head.
+ *           recovered: all that was missed since the place that was named is delivered next; false: nothing of it.
+ *           items: of a history, of a presence list (JOINs), or what was missed.
+ * lifetime  items until done returns; references may be taken. */
+typedef struct naru_channel_answer {
+    naru_status status;
+    naru_position position;
+    bool recovered;
+    naru_publication *const *items;
+    size_t items_count;
+    uint64_t subscribers, clients, users;
+} naru_channel_answer;
+typedef void naru_channel_answer_fn(void *user, const naru_channel_answer *answer);
+
+/* How to subscribe; all zero: hear what is new. */
+typedef struct naru_subscription {
+    bool resume;                   /* hear what was missed behind `since` first, if all of it is still there */
+    bool wants_presence;           /* hear who joins and leaves */
+    naru_position since;           /* of the last one that was heard */
+    const naru_presence *presence; /* be present while it lasts, the same to all; copied; NULL: not */
+    naru_channel_answer_fn *done;  /* NULL: nobody wants to know */
+    void *user;
+} naru_subscription;
+
+/* Which part of a history.
+ * shapes    from: the offset before the first one that is wanted, going up; going backward the one after it, and 0
+ *           means from the newest. limit 0: none, only where the head is. epoch 0: whichever; another one than the
+ *           channel's is answered NARU_ERR_STATE, since its offsets mean something else. */
+typedef struct naru_history_range {
+    uint64_t epoch, from;
+    uint32_t limit;
+    bool backward;
+    bool begin; /* a channel that is not known begins now, so that its head is a place to resume from */
+} naru_history_range;
+
+/* A store keeps what was published and numbers it. Each home of channels has its own, on its own thread.
+ *
+ * order     Calls for one channel are answered in their order, each as of its place in it, inside the call or later.
+ *           Every call that answered NARU_OK is answered, also at close, then by NARU_ERR_CLOSED; one that answered a
+ *           failure is not. */
+typedef struct naru_store_answers {
+    /* position: the publication's; offsets of one epoch have no gap. status NARU_OK, or why it is not kept. */
+    void (*appended)(void *user, uint64_t ticket, naru_status status, naru_position position);
+    /* head: of the newest that was appended, kept or not; epoch 0: the channel is not known. items: in the order asked
+     * for, without a gap, their positions set; borrowed until it returns. */
+    void (*read)(void *user, uint64_t ticket, naru_status status, naru_position head, naru_publication *const *items,
+                 size_t count);
+} naru_store_answers;
+typedef struct naru_store_calls {
+    naru_status (*open)(void *store, const naru_store_answers *answers, void *user);
+    /* A reference is taken if it is kept. rules: of the channel, until it returns. */
+    naru_status (*append)(void *store, naru_publication *publication, const naru_channel_rules *rules, uint64_t ticket);
+    naru_status (*read)(void *store, naru_span channel, const naru_history_range *range, uint64_t ticket);
+    /* Drop what is too old, a bounded number a call. Answers in how many milliseconds to call again at the latest,
+     * UINT64_MAX: never. */
+    uint64_t (*trim)(void *store, uint64_t now_ms);
+    void (*forget)(void *store); /* every channel gets a new epoch: there may be a gap in any of them */
+    void (*close)(void *store); /* frees it */
+} naru_store_calls;
+
+/* A broker carries publications between processes. What it took comes back by `message`, ours too: that is the only way
+ * to local subscribers, so that all processes hear one order where the broker has one.
+ * order     Of one channel, messages come in the same order for every process. Every publish that answered NARU_OK is
+ *           answered once by published; one that answered a failure is not. */
+typedef struct naru_broker_answers {
+    void (*published)(void *user, uint64_t ticket, naru_status status);
+    /* A reference is taken. It gets its number: nobody else may be looking at it. */
+    void (*message)(void *user, naru_publication *publication);
+    void (*lost)(void *user); /* what was published meanwhile may be missing: nothing from before is recovered */
+} naru_broker_answers;
+typedef struct naru_broker_calls {
+    naru_status (*open)(void *broker, const naru_broker_answers *answers, void *user);
+    naru_status (*subscribe)(void *broker, naru_span channel);
+    void (*unsubscribe)(void *broker, naru_span channel);
+    naru_status (*publish)(void *broker, naru_publication *publication, uint64_t ticket); /* takes a reference */
+    void (*close)(void *broker); /* frees it */
+} naru_broker_calls;
+
+/* A driver that was made and not opened. calls NULL: there is none. */
+typedef struct naru_store {
+    const naru_store_calls *calls;
+    void *self;
+} naru_store;
+typedef struct naru_broker {
+    const naru_broker_calls *calls;
+    void *self;
+} naru_broker;
+
+/* History in memory, gone with the process. key: seeds the hash of names and the epochs. errors NARU_ERR_MEMORY */
+NARU_API NARU_MUST_USE naru_status naru_store_memory_new(const naru_allocator *allocator, const uint8_t key[16],
+                                                         naru_store *store_out);
+/* A broker of one process: what it is given comes back at once. errors NARU_ERR_MEMORY */
+NARU_API NARU_MUST_USE naru_status naru_broker_memory_new(const naru_allocator *allocator, naru_broker *broker_out);
 
 #ifdef __cplusplus
 }

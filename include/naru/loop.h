@@ -39,8 +39,8 @@ typedef struct naru_loop_options {
 } naru_loop_options;
 
 /* options NULL: the defaults. errors NULL: no memory, no descriptors, or the kernel refuses the backend that was asked
- * for by name (the log tells why). thread: the caller's becomes the owner when
- * it first runs the loop. */
+ * for by name (the log tells why). thread: whoever runs it owns it until
+ * naru_loop_run returns. */
 NARU_API NARU_MUST_USE naru_loop *naru_loop_new(const naru_loop_options *options);
 /* Everything on it must have been freed before. NULL is fine. */
 NARU_API void naru_loop_free(naru_loop *loop);

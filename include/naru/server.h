@@ -90,7 +90,7 @@ typedef struct naru_listen_options {
      * reach the address can claim to be anybody. */
     bool proxy_protocol;
     /* Take the predecessor's socket of this very address, if it has one that is not taken yet, and hand it on to a
-     * successor; borrowed for the server's life. Of a socket that is taken backlog and reuse_port are its own. NULL:
+     * successor; a reference is taken. Of a socket that is taken backlog and reuse_port are its own. NULL:
      * none */
     naru_succession *succession;
 } naru_listen_options;

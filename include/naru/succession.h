@@ -43,8 +43,8 @@ NARU_API bool naru_succession_has_predecessor(const naru_succession *succession)
  *           NARU_ERR_MEMORY, NARU_ERR_SYSTEM: nobody can follow us; we serve all the same. thread: the loop's. */
 NARU_API NARU_MUST_USE naru_status naru_succession_begin(naru_succession *succession, naru_loop *loop,
                                                          void (*on_succeeded)(void *user), void *user);
-/* Leave the line: without a successor the socket file goes too. After the servers that listen with it, and before its
- * loop. NULL is fine. thread: the loop's. */
+/* Leave the line: without a successor the socket file goes too. Before its loop; servers that listen with it may
+ * outlive it. NULL is fine. thread: the loop's. */
 NARU_API void naru_succession_free(naru_succession *succession);
 
 #ifdef __cplusplus

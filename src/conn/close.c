@@ -142,6 +142,15 @@ static naru_close_info close_info(const naru_conn *conn)
     return info;
 }
 
+static void detach_all(naru_conn *conn)
+{
+    while (conn->attachments) {
+        naru__conn_attachment *attachment = conn->attachments;
+        conn->attachments = attachment->next;
+        attachment->on_gone(attachment);
+    }
+}
+
 void naru__conn_finish(naru_conn *conn)
 {
     naru__stream *stream = conn->stream;
@@ -155,6 +164,7 @@ void naru__conn_finish(naru_conn *conn)
     if (opened && conn->handler->on_close) {
         conn->handler->on_close(conn, &info, conn->user);
     }
+    detach_all(conn);
     if (conn->owner_calls && conn->owner_calls->on_gone) {
         conn->owner_calls->on_gone(conn, &info);
     }

@@ -28,6 +28,12 @@ typedef struct naru__conn_owner {
     void (*on_received)(naru_conn *conn, size_t bytes, bool whole);
 } naru__conn_owner;
 
+/* Something that another room keeps for a connection: a part of its struct. */
+typedef struct naru__conn_attachment {
+    struct naru__conn_attachment *next;
+    void (*on_gone)(struct naru__conn_attachment *attachment); /* once, after on_close */
+} naru__conn_attachment;
+
 typedef struct naru__conn_cold naru__conn_cold; /* what only a paused, marked or closing connection needs */
 
 struct naru_conn {
@@ -38,6 +44,7 @@ struct naru_conn {
     const naru__conn_owner *owner_calls;
     void *owner;
     void *user;
+    naru__conn_attachment *attachments;
     naru__conn_cold *cold;
     naru__loop_timer timer;
     naru_conn *next, **link; /* the owner's list of them; for the owner alone */

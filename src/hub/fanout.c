@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hub.h"
+#include "publication.h"
 
 enum { AUDIENCE_MAX = 256, BATCH_MAX = 1024 };
 
@@ -18,7 +19,11 @@ static void job_free(naru_hub *hub, naru__job *job)
         naru__channel_unpin(hub, job->of[i].channel);
     }
     naru_publication_unref(job->publication);
-    naru__free(hub->allocator, job, job->bytes);
+    if (job->release) {
+        job->release(job);
+    } else {
+        naru__free(hub->allocator, job, job->bytes);
+    }
 }
 
 static void pop(naru_hub *hub)
@@ -134,22 +139,47 @@ naru_status naru_hub_publish(naru_hub *hub, const naru_audience *audience, naru_
     return status;
 }
 
+/* Nobody is there who would hear it: false. */
+static bool has_hearers(const naru__channel *channel, const naru_publication *publication)
+{
+    if (!channel || channel->count == 0) {
+        return false;
+    }
+    return publication->kind == NARU_PUBLICATION_MESSAGE || channel->watchers > 0;
+}
+
+static void push_plain(naru_hub *hub, naru__job *job, naru__channel *channel)
+{
+    naru__channel_pin(channel);
+    job->of[0].channel = channel;
+    job->channels_count = 1;
+    job->plain = true;
+    push(hub, job);
+}
+
 naru_status naru_hub_publish_to_channel(naru_hub *hub, naru_publication *publication)
 {
     naru__channel *channel = naru__channel_find(hub, publication->channel);
-    if (!channel || channel->count == 0) {
+    if (!has_hearers(channel, publication)) {
         return NARU_OK;
     }
     naru__job *job;
     naru_status status = job_new(hub, publication, 1, &job);
     if (status == NARU_OK) {
-        naru__channel_pin(channel);
-        job->of[0].channel = channel;
-        job->channels_count = 1;
-        job->plain = true;
-        push(hub, job);
+        push_plain(hub, job, channel);
     }
     return status;
+}
+
+void naru__job_push(naru_hub *hub, naru__job *job, naru_publication *publication, void (*release)(naru__job *job))
+{
+    naru__channel *channel = naru__channel_find(hub, publication->channel);
+    *job = (naru__job){.publication = naru_publication_ref(publication), .release = release};
+    if (has_hearers(channel, publication)) {
+        push_plain(hub, job, channel);
+    } else {
+        job_free(hub, job);
+    }
 }
 
 /* ---- delivering ------------------------------------------------------------------------------------------------- */
@@ -180,6 +210,9 @@ static bool served_already(const naru__job *job, naru_subscriber *subscriber)
 
 static bool wants(const naru__job *job, const naru__member *member)
 {
+    if (naru__publication_of(job->publication)->except == member->subscriber->id) {
+        return false;
+    }
     return job->publication->kind == NARU_PUBLICATION_MESSAGE || member->wants_presence;
 }
 

@@ -24,8 +24,8 @@ typedef struct naru__member {
     uint64_t since;                    /* the number of the first publication that it gets; NARU__WAITS: not yet any */
     uint32_t place;                    /* in the channel */
     bool wants_presence;
-    bool is_present; /* its home knows that it is there */
-    void *ticket;    /* of the shard's: the answer that it waits for */
+    void *ticket;  /* of the shard's: the answer that it waits for */
+    void *goodbye; /* of the shard's: the letter that tells the home, made in time so that leaving cannot fail */
 } naru__member;
 
 #define NARU__WAITS UINT64_MAX
@@ -36,7 +36,8 @@ struct naru__channel {
     naru__member **members;      /* [0, end), with holes */
     naru__member *one;           /* room enough for many a channel: members is &one then */
     uint32_t room, end, count;
-    uint32_t pins; /* who holds on to it or walks it: it is not freed, and members keep their places */
+    uint32_t watchers; /* of its members, those who want to hear who comes and goes */
+    uint32_t pins;     /* who holds on to it or walks it: it is not freed, and members keep their places */
     uint32_t name_bytes;
     uint8_t name[];
 };
@@ -59,6 +60,7 @@ struct naru__job {
     naru_publication *publication;
     uint64_t number;
     size_t bytes;
+    void (*release)(naru__job *job); /* whose memory it is; NULL: the hub's */
     uint32_t channels_count, except_channels_count, except_subscribers_count;
     bool plain; /* one channel, nobody excepted */
     union {
@@ -122,5 +124,9 @@ void naru__member_leave(naru__member *member);
 void naru__member_begin(naru__member *member);
 
 void naru__jobs_drop(naru_hub *hub);
+/* naru_hub_publish_to_channel that cannot fail: the job's memory is the caller's until release. The queue's bound is
+ * for the caller to see to. */
+enum { NARU__JOB_BYTES = sizeof(naru__job) + sizeof(uint64_t) };
+void naru__job_push(naru_hub *hub, naru__job *job, naru_publication *publication, void (*release)(naru__job *job));
 
 #endif

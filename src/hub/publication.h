@@ -9,6 +9,7 @@ typedef struct naru__publication {
     naru_publication face; /* first: what users hold */
     _Atomic(size_t) references;
     _Atomic(naru_variant *) variants[NARU_VARIANTS];
+    uint64_t except; /* the subscriber who is not to hear it, as a rule its publisher; 0: none */
     const naru_allocator *allocator;
     size_t bytes; /* of the block; data and channel stand behind the struct */
 } naru__publication;

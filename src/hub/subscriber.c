@@ -111,6 +111,7 @@ void naru__member_leave(naru__member *member)
         member->next->link = member->link;
     }
     subscriber->members_count--;
+    member->channel->watchers -= member->wants_presence;
     naru__channel_remove(hub, member->channel, member);
     naru__free(hub->allocator, member, sizeof *member);
 }

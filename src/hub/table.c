@@ -122,6 +122,7 @@ naru_status naru__table_put(naru__table *table, naru__entry *entry)
 {
     if (table->buckets == 0) {
         if (!reach(table)) {
+            naru__table_deinit(table);
             return NARU_ERR_MEMORY;
         }
         table->buckets = BUCKETS_MIN;
@@ -153,4 +154,17 @@ void naru__table_remove(naru__table *table, naru__entry *entry)
 naru__entry *naru__table_chain(const naru__table *table, uint64_t hash)
 {
     return table->buckets > 0 ? *bucket_of(table, hash) : NULL;
+}
+
+/* From the last bucket down: removing merges the last one into one that is still to come, or was the only one. */
+void naru__table_each(naru__table *table, void (*each)(naru__entry *entry, void *user), void *user)
+{
+    for (size_t index = table->buckets; index-- > 0;) {
+        naru__entry *entry = index < table->buckets ? *bucket_at(table, index) : NULL;
+        while (entry) {
+            naru__entry *next = entry->next;
+            each(entry, user);
+            entry = next;
+        }
+    }
 }

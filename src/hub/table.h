@@ -25,5 +25,7 @@ NARU_MUST_USE naru_status naru__table_put(naru__table *table, naru__entry *entry
 void naru__table_remove(naru__table *table, naru__entry *entry);
 /* The first entry that may have this hash; go on by next, comparing hash and key. NULL: none. */
 naru__entry *naru__table_chain(const naru__table *table, uint64_t hash);
+/* Each entry once. Either each() removes and frees every entry that it is given, or it removes none. */
+void naru__table_each(naru__table *table, void (*each)(naru__entry *entry, void *user), void *user);
 
 #endif

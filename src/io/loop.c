@@ -337,6 +337,7 @@ naru_status naru_loop_run(naru_loop *loop)
     }
     hold_submissions(loop, false);
     loop->stopping = false;
+    loop->owned = false; /* whoever joins its thread may clear up, or run it again */
     return status;
 }
 

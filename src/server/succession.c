@@ -55,16 +55,19 @@ int naru__succession_find(naru_succession *succession, const char *address)
     return fd;
 }
 
-/* kept false: it is closed at once, and the predecessor's again. */
-static void mark(naru__heirlooms *got, int fd, bool kept)
+/* kept false: it is closed at once, and the predecessor's again. true: it is one of these. */
+static bool mark(naru__heirlooms *got, int fd, bool kept)
 {
+    bool found = false;
     for (size_t i = 0; i < got->count; i++) {
         naru__heirloom *one = &got->all[i];
         if (one->fd == fd) {
             one->taken = kept;
             one->fd = kept ? fd : -1;
+            found = true;
         }
     }
+    return found;
 }
 
 /* One that is closed, unless somebody is about to answer to the places as they are. NULL: none. */
@@ -90,9 +93,27 @@ naru_status naru__succession_keep(naru_succession *succession, const char *addre
     } else {
         status = fits ? naru__heirlooms_add(&succession->kept, address, fd) : NARU_ERR_TOO_MANY;
     }
-    mark(&succession->got, fd, status == NARU_OK);
+    succession->references += status == NARU_OK;
+    bool got = mark(&succession->got, fd, status == NARU_OK);
+    for (size_t i = 0; i < succession->kept.count; i++) {
+        succession->kept.all[i].got = succession->kept.all[i].got || (got && succession->kept.all[i].fd == fd);
+    }
     pthread_mutex_unlock(&succession->lock);
     return status;
+}
+
+static void release(naru_succession *succession, uint32_t references)
+{
+    pthread_mutex_lock(&succession->lock);
+    succession->references -= references;
+    bool last = succession->references == 0;
+    pthread_mutex_unlock(&succession->lock);
+    if (last) {
+        pthread_mutex_destroy(&succession->lock);
+        naru__heirlooms_free(&succession->got);
+        naru__heirlooms_free(&succession->kept);
+        naru__free(naru_allocator_default(), succession, sizeof *succession);
+    }
 }
 
 /* Its place stays, so that an answer to what was offered still fits. Whoever was offered it and is about to begin has
@@ -100,15 +121,18 @@ naru_status naru__succession_keep(naru_succession *succession, const char *addre
 bool naru__succession_forget(naru_succession *succession, int fd)
 {
     bool taken = false;
+    uint32_t references = 0;
     pthread_mutex_lock(&succession->lock);
     for (size_t i = 0; i < succession->kept.count; i++) {
         naru__heirloom *one = &succession->kept.all[i];
         if (one->fd == fd) {
-            taken = one->taken || succession->successor >= 0;
+            taken = one->taken || succession->successor >= 0 || (one->got && succession->theirs);
             one->fd = -1;
+            references++;
         }
     }
     pthread_mutex_unlock(&succession->lock);
+    release(succession, references);
     return taken;
 }
 
@@ -128,6 +152,7 @@ naru_status naru_succession_join(const char *address, uint32_t timeout_ms, naru_
     }
     succession->meeting = succession->predecessor = succession->successor = -1;
     succession->file = at.local;
+    succession->references = 1;
     pthread_mutex_init(&succession->lock, NULL);
     naru_status status =
         naru__succession_meet(succession, timeout_ms ? timeout_ms : (uint32_t)TIMEOUT_MS, reason, reason_bytes);
@@ -135,6 +160,7 @@ naru_status naru_succession_join(const char *address, uint32_t timeout_ms, naru_
         naru_succession_free(succession);
         return status;
     }
+    succession->theirs = succession->predecessor >= 0;
     *succession_out = succession;
     return NARU_OK;
 }
@@ -154,6 +180,9 @@ naru_status naru_succession_begin(naru_succession *succession, naru_loop *loop, 
     succession->on_succeeded = on_succeeded;
     succession->user = user;
     naru_status told = naru__succession_relieve(succession);
+    pthread_mutex_lock(&succession->lock);
+    succession->theirs = false;
+    pthread_mutex_unlock(&succession->lock);
     naru_status waits = naru__succession_wait(succession);
     return waits < 0 ? waits : told;
 }
@@ -190,8 +219,6 @@ void naru_succession_free(naru_succession *succession)
         }
         close(succession->meeting);
     }
-    pthread_mutex_destroy(&succession->lock);
-    naru__heirlooms_free(&succession->got);
-    naru__heirlooms_free(&succession->kept);
-    naru__free(naru_allocator_default(), succession, sizeof *succession);
+    succession->meeting = succession->predecessor = -1;
+    release(succession, 1);
 }

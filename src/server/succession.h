@@ -22,6 +22,7 @@ enum {
 typedef struct naru__heirloom {
     int fd;
     bool taken; /* got: listened on here. Kept: the successor listens on it */
+    bool got;   /* kept: from the predecessor */
     char name[NARU__SUCCESSION_NAME_BYTES];
 } naru__heirloom;
 
@@ -33,10 +34,12 @@ typedef struct naru__heirlooms {
 struct naru_succession {
     int meeting;     /* where successors come to; -1: it has gone over to one */
     int predecessor; /* -1: none, or told */
+    bool theirs;     /* what we got is still the predecessor's, who does not know that we have begun */
     struct sockaddr_un file;
     struct stat file_then;
     naru__heirlooms got;  /* from the predecessor; the first is `meeting` and counts as taken */
     pthread_mutex_t lock; /* of what follows: servers of several threads listen */
+    uint32_t references;  /* the application's, and one for each that is listened on */
     naru__heirlooms kept; /* listened on here, and handed on; the listeners' own */
     /* From the beginning on; see succession_hand.c. */
     naru_loop *loop;

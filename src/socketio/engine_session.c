@@ -209,9 +209,7 @@ naru_status naru__engine_session_get(naru__engine_session *session, uint64_t now
         session->late = true;
         forget(session);
     }
-    if (session->probed) {
-        session->noop_ms = now_ms + NARU__ENGINE_NOOP_MS;
-    }
+    naru__engine_upgrade_let_go(session, now_ms);
     return NARU_OK;
 }
 

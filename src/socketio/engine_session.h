@@ -160,6 +160,8 @@ void naru__engine_heartbeat_heard(naru__engine_session *session, uint64_t now_ms
 naru_status naru__engine_upgrade_packet(naru__engine_session *session, const naru__engine_packet *packet,
                                         uint64_t now_ms);
 void naru__engine_upgrade_tick(naru__engine_session *session, uint64_t now_ms);
+/* Answer the GET that hangs, if the client wants to leave polling and none was let go just now. */
+void naru__engine_upgrade_let_go(naru__engine_session *session, uint64_t now_ms);
 void naru__engine_upgrade_end(naru__engine_session *session); /* the probe is over, or has been let down */
 
 #endif

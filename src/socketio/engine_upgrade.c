@@ -33,15 +33,22 @@ static naru_status let_down(naru__engine_session *session)
     return NARU_END;
 }
 
-/* A GET that hangs is let go at once: the earlier the client is rid of it, the earlier it can switch. */
-static naru_status answer_probe(naru__engine_session *session, uint64_t now_ms)
+void naru__engine_upgrade_let_go(naru__engine_session *session, uint64_t now_ms)
 {
-    session->probed = true;
-    session->noop_ms = now_ms + NARU__ENGINE_NOOP_MS;
-    naru__engine_do(session, NARU__ENGINE_DO_PONG_PROBE);
-    if (session->get) {
+    if (session->probed && session->get && now_ms >= session->noop_ms) {
+        session->noop_ms = now_ms + NARU__ENGINE_NOOP_MS;
         naru__engine_do(session, NARU__ENGINE_DO_ANSWER);
     }
+}
+
+/* A GET that hangs is let go at once, or else the first that comes: the earlier the client is rid of it, the earlier it
+ * can switch. */
+static naru_status answer_probe(naru__engine_session *session, uint64_t now_ms)
+{
+    session->noop_ms = session->probed ? session->noop_ms : now_ms;
+    session->probed = true;
+    naru__engine_do(session, NARU__ENGINE_DO_PONG_PROBE);
+    naru__engine_upgrade_let_go(session, now_ms);
     return NARU_MORE;
 }
 
@@ -89,10 +96,5 @@ void naru__engine_upgrade_tick(naru__engine_session *session, uint64_t now_ms)
         (void)let_down(session);
         return;
     }
-    if (session->probed && now_ms >= session->noop_ms) {
-        session->noop_ms = now_ms + NARU__ENGINE_NOOP_MS;
-        if (session->get) {
-            naru__engine_do(session, NARU__ENGINE_DO_ANSWER);
-        }
-    }
+    naru__engine_upgrade_let_go(session, now_ms);
 }

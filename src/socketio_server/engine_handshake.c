@@ -157,7 +157,7 @@ static void open_session(naru_eio_server *eio, naru_request *request, void *user
     char id[NARU__EIO_ID_BYTES_MAX + 1];
     naru__eio_question question;
     naru__eio_question_read(&question, naru_request_head(request));
-    if (question.revision == 3 && !eio->options.allow_eio3) {
+    if (question.revision == 0 || (question.revision == 3 && !eio->options.allow_eio3)) {
         naru__eio_refuse(eio, request, NARU_EIO_UNSUPPORTED_PROTOCOL_VERSION, NULL, NULL);
         return;
     }

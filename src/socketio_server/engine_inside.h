@@ -80,7 +80,7 @@ struct naru_eio {
 typedef struct naru__eio_question {
     naru_span raw;
     naru_eio_transport_kind transport; /* 0: none that is known */
-    int revision;                      /* 3: whatever is not 4 */
+    int revision;                      /* 4 or 3; 0: neither */
     bool has_sid;
     bool base64;
     bool jsonp;

@@ -100,13 +100,17 @@ static void on_get_broken(void *user)
     naru__eio_settle(session);
 }
 
+/* The server may have refused the body, as too long, say: then its connection still stands, and so does the session. */
 static void on_post_broken(void *user)
 {
     naru_eio *session = user;
+    bool refused = naru__exchange_of(session->post)->phase != NARU__EXCHANGE_GONE;
     session->post = NULL;
     naru__engine_session_posted(&session->core);
-    naru__engine_session_fail(&session->core, NARU__ENGINE_TRANSPORT_ERROR,
-                              "data request connection closed prematurely");
+    if (!refused) {
+        naru__engine_session_fail(&session->core, NARU__ENGINE_TRANSPORT_ERROR,
+                                  "data request connection closed prematurely");
+    }
     naru__eio_settle(session);
 }
 

@@ -85,14 +85,14 @@ void naru__eio_question_read(naru__eio_question *question, const naru_http_head 
 {
     char text[16];
     naru_span raw = naru_http_head_query(head);
-    *question = (naru__eio_question){.raw = raw, .revision = 3};
+    *question = (naru__eio_question){.raw = raw};
     if (find(raw, "transport", text, sizeof text)) {
         question->transport = strcmp(text, "polling") == 0     ? NARU_EIO_POLLING
                               : strcmp(text, "websocket") == 0 ? NARU_EIO_WEBSOCKET
                                                                : 0;
     }
-    if (find(raw, "EIO", text, sizeof text) && strcmp(text, "4") == 0) {
-        question->revision = 4;
+    if (find(raw, "EIO", text, sizeof text)) {
+        question->revision = strcmp(text, "4") == 0 ? 4 : strcmp(text, "3") == 0 ? 3 : 0;
     }
     question->has_sid = find(raw, "sid", question->sid, sizeof question->sid);
     question->base64 = find(raw, "b64", text, sizeof text) && text[0] != 0;

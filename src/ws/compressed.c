@@ -197,7 +197,7 @@ naru_status naru__ws_compressed_take(naru_ws *ws, naru_input *in, const naru_ws_
         }
         return chunk ? NARU_OK : NARU_MORE;
     }
-    ws->flags &= (uint16_t)~NARU__WS_IN_FRAME;
+    ws->flags &= (uint8_t)~NARU__WS_IN_FRAME;
     bool last = (ws->frame & NARU__WS_FIN) != 0;
     if (last) {
         status = end_message(ws, turn);

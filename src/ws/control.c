@@ -148,7 +148,7 @@ static void take_pong(naru_ws *ws, naru_span payload, const naru_ws_turn *turn, 
     if ((ws->flags & NARU__WS_RTT) != 0 && hash(payload) == ws->rtt_hash) {
         uint32_t passed_ms = (uint32_t)turn->now_ms - ws->rtt_ms;
         event->rtt_ms = passed_ms <= INT32_MAX ? (int32_t)passed_ms : INT32_MAX;
-        ws->flags &= (uint16_t)~NARU__WS_RTT;
+        ws->flags &= (uint8_t)~NARU__WS_RTT;
     }
 }
 

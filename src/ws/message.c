@@ -152,7 +152,7 @@ void naru__ws_message_event(naru_ws *ws, naru_span data, bool last, naru_ws_even
     ws->message |= NARU__WS_BEGUN;
     if (last) {
         ws->message = 0;
-        ws->flags &= (uint16_t)~NARU__WS_TIMED;
+        ws->flags &= (uint8_t)~NARU__WS_TIMED;
     }
 }
 
@@ -221,7 +221,7 @@ static naru_status take_plain(naru_ws *ws, naru_input *in, const naru_ws_turn *t
         return naru__ws_fail(ws, &naru__ws_text_rule, ws->offset, turn);
     }
     if (frame_done) {
-        ws->flags &= (uint16_t)~NARU__WS_IN_FRAME;
+        ws->flags &= (uint8_t)~NARU__WS_IN_FRAME;
     }
     bool ready = delivers(ws, piece.size, frame_done, last);
     if (ready && !keeps(ws)) {

@@ -47,7 +47,7 @@ static inline bool unmask(bool text, bool masked, uint8_t *bytes, size_t size)
 
 naru_status naru_ws_next(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)
 {
-    if ((ws->flags & (NARU__WS_SLOW | NARU__WS_OBSERVED)) != 0 || !naru__ws_turn_ready(ws, turn)) {
+    if ((ws->flags & NARU__WS_SLOW) != 0 || !naru__ws_turn_ready(ws, turn)) {
         return naru__ws_receive(ws, in, turn, event_out);
     }
     if (in->size == 0 && !ws->cold) {

@@ -224,7 +224,7 @@ static naru_status take_control(naru_ws *ws, naru_input *in, const naru_ws_turn 
         ws->cold->control_bytes = 0;
         ws->cold->delivered |= ws->message == 0;
     }
-    ws->flags &= (uint16_t)~NARU__WS_IN_FRAME;
+    ws->flags &= (uint8_t)~NARU__WS_IN_FRAME;
     naru__ws_observe_received(ws, payload.size, payload);
     return naru__ws_control_take(ws, ws->frame & NARU__WS_OPCODE, payload, ws->offset - payload.size, turn, event_out);
 }
@@ -251,10 +251,10 @@ static naru_status advance(naru_ws *ws, naru_input *in, const naru_ws_turn *turn
 static void settle(naru_ws *ws, naru_status status, uint64_t now_ms)
 {
     bool busy = ws->message != 0 || (ws->flags & NARU__WS_IN_FRAME) != 0 || ws->head_bytes > 0;
-    bool slow = busy || ws->state != NARU_WS_OPEN || (ws->cold && ws->cold->delivered);
-    ws->flags = (uint16_t)((ws->flags & ~NARU__WS_SLOW) | (slow ? NARU__WS_SLOW : 0));
+    bool slow = busy || ws->observed || ws->state != NARU_WS_OPEN || (ws->cold && ws->cold->delivered);
+    ws->flags = (uint8_t)((ws->flags & ~NARU__WS_SLOW) | (slow ? NARU__WS_SLOW : 0));
     if (!busy) {
-        ws->flags &= (uint16_t)~NARU__WS_TIMED;
+        ws->flags &= (uint8_t)~NARU__WS_TIMED;
         if (status == NARU_MORE) {
             naru__ws_cool(ws);
         }

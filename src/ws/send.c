@@ -55,7 +55,7 @@ static naru_status prepare(naru_ws *ws, size_t bytes)
     if ((ws->flags & NARU__WS_OWN_STALE) != 0) {
         /* 7692 7.1.1: a distance counts from here through all that the peer inflated, frozen messages included. */
         naru__ws_window_free(&cold->own, ws->allocator);
-        ws->flags &= (uint16_t)~NARU__WS_OWN_STALE;
+        ws->flags &= (uint8_t)~NARU__WS_OWN_STALE;
     }
     return naru__ws_window_ready(&cold->own, bytes, reach_of(ws, bytes), ws->allocator);
 }

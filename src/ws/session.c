@@ -38,7 +38,8 @@ void naru__ws_init(naru_ws *ws, naru_ws_role role, const naru_ws_options *option
 
 void naru__ws_observe(naru_ws *ws, bool on)
 {
-    ws->flags = (uint16_t)((ws->flags & ~NARU__WS_OBSERVED) | (on ? NARU__WS_OBSERVED : 0));
+    ws->observed = on;
+    ws->flags = (uint8_t)((ws->flags & ~NARU__WS_SLOW) | (on ? NARU__WS_SLOW : 0));
 }
 
 static void drop_cold(naru_ws *ws)

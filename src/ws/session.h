@@ -52,15 +52,14 @@ enum {
 
 /* Bits of naru_ws.flags. */
 enum {
-    NARU__WS_SLOW = 1,        /* something is under way, or it is not open: next must not take its short way */
+    NARU__WS_SLOW = 1,        /* something is under way, it is not open, or observed: no short way for next */
     NARU__WS_IN_FRAME = 2,    /* a frame's head is read, its payload not */
     NARU__WS_TIMED = 4,       /* timer_ms holds when the message under way began */
     NARU__WS_RTT = 8,         /* the newest ping has no answer yet */
     NARU__WS_CONTROLLED = 16, /* control_ms holds the start of a window */
     NARU__WS_OWN_FRESH = 32,  /* deflate: each message we send stands alone */
     NARU__WS_PEER_FRESH = 64, /* deflate: each message the peer sends stands alone */
-    NARU__WS_OWN_STALE = 128, /* deflate: the peer's window holds what our compressor has not seen: it starts afresh */
-    NARU__WS_OBSERVED = 256   /* options->on_frame is to hear of every frame: neither way may be short */
+    NARU__WS_OWN_STALE = 128  /* deflate: the peer's window holds what our compressor has not seen: it starts afresh */
 };
 
 /* An idle session is this and nothing more; windows, buffers and the rest come and go with `cold`. */
@@ -93,18 +92,19 @@ struct naru_ws {
     uint8_t frame; /* first byte of the frame under way */
     uint8_t role;
     uint8_t state;
-    uint16_t flags;
+    uint8_t flags;
     uint8_t message;
     uint8_t sending;
     uint8_t own_bits;  /* deflate: window of what we send; 0: none was agreed on */
     uint8_t peer_bits; /* and of what the peer sends */
+    bool observed;     /* options->on_frame hears of every frame: it is always SLOW */
 };
 
 void naru__ws_init(naru_ws *ws, naru_ws_role role, const naru_ws_options *options, const naru_ws_deflate *deflate,
                    uint64_t now_ms, const naru_allocator *allocator);
 void naru__ws_deinit(naru_ws *ws);
 
-/* Whether options->on_frame, if there is one, hears of this session. */
+/* Whether options->on_frame, if there is one, hears of this session. Before its first frame. */
 void naru__ws_observe(naru_ws *ws, bool on);
 
 /* As if a byte of the peer had come now: for a connection that is not being read, so that silence is not

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
+import { readdir } from "node:fs/promises";
 import http from "node:http";
 import WebSocket from "ws";
 
@@ -68,6 +69,8 @@ function request(url, { method = "GET", body, headers = {}, signal } = {}) {
     sent.end(body);
   });
 }
+
+const openFiles = async (pid) => (await readdir(`/proc/${pid}/fd`)).length;
 
 class Wire {
   constructor(url, options) {
@@ -300,6 +303,10 @@ for (const revision of [4, 3]) {
     const session = await open(calm, revision);
     const answer = await request(session.url, { method: "POST", body: one("4" + "x".repeat(1000001)) });
     assert.deepEqual([answer.status, answer.text], [413, ""]);
+    const chunked = http.request(session.url, { method: "POST", headers: { "Transfer-Encoding": "chunked" } });
+    const status = new Promise((resolve) => chunked.on("response", (answer) => resolve(answer.statusCode)));
+    chunked.end("x".repeat(1000100));
+    assert.equal(await status, 413);
     await request(session.url, { method: "POST", body: one("4still") });
     assert.equal((await request(session.url)).text, one("4still"));
   });
@@ -504,6 +511,15 @@ check("revision 4: octets are refused, and end the session", async () => {
   assert.deepEqual([answer.status, answer.text], [400, ""]);
   assert.equal(await calm.reason(session.sid), "transport error");
 });
+check("revisions that there are not", async () => {
+  for (const rest of ["", "EIO=abc&", "EIO=5&", "EIO=&"]) {
+    const answer = await request(`${fixture.url}?${rest}transport=polling`);
+    assert.deepEqual([answer.status, JSON.parse(answer.text).code], [400, 5]);
+    const wire = new WebSocket(`${fixture.ws}?${rest}transport=websocket`);
+    const refused = await new Promise((resolve) => wire.on("unexpected-response", (_, response) => resolve(response)));
+    assert.equal(refused.statusCode, 400);
+  }
+});
 check("JSONP", async () => {
   const first = await request(`${calm.url}?EIO=4&transport=polling&j=7x`);
   const call = first.text.match(/^___eio\[7\]\((".*")\);$/s);
@@ -571,6 +587,25 @@ check("the cookie and the initial packet", async () => {
     wire.socket.close();
   } finally {
     assert.equal(await own.stop(), 0);
+  }
+});
+
+check("POSTs that only cost: refused one by one, in bounded time", async () => {
+  const before = await openFiles(calm.process.pid);
+  for (let i = 0; i < 200; i++) {
+    const session = await open(calm, 4);
+    const answer = await request(session.url, {
+      method: "POST",
+      body: "x",
+      headers: { "Content-Type": "application/octet-stream" },
+    });
+    assert.equal(answer.status, 400);
+  }
+  assert.ok((await openFiles(calm.process.pid)) <= before + 8);
+  for (const body of ["\x1e".repeat(1000000), "4\x1e".repeat(500000), "4x\x1e".repeat(333333) + "7"]) {
+    const session = await open(calm, 4);
+    assert.equal((await request(session.url, { method: "POST", body })).text, "ok");
+    assert.match(await calm.reason(session.sid), /^(parse error|forced close)$/);
   }
 });
 

@@ -172,11 +172,11 @@ const inBrowser = {
         const tab = await context.newPage();
         tab.setDefaultTimeout(15000);
         await tab.goto(`http://127.0.0.1:${server.address().port}/`);
-        await tab.getByLabel('Server URL').fill(`${c.url}/admin`);
+        await tab.getByLabel('Server URL').fill(c.url);
         await tab.getByLabel('Username').fill('admin');
         await tab.getByLabel('Password').fill('hunter2');
         await tab.getByRole('button', { name: 'Connect' }).click();
-        await tab.waitForFunction(() => document.body.innerText.includes('fixture') || document.body.innerText.includes('Connected'));
+        await tab.getByRole('button', { name: 'Connect', exact: true }).waitFor({ state: 'hidden' });
         await tab.goto(`http://127.0.0.1:${server.address().port}/#/sockets/`);
         await tab.waitForFunction((id) => document.body.innerText.includes(id), socket.id);
       });

@@ -292,7 +292,7 @@ TEST(who_comes_while_it_is_spent_waits)
 
 #define DEFLATED "GET /chat HTTP/1.1\r\n" RIG_UPGRADE_FIELDS "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
 
-/* Text that messages might refer to, and what the loop keeps, go back before anything else does; the next message has them again. */
+/* Text that messages might refer to, and what the loop keeps, go back before anything else does. */
 TEST(what_rests_is_given_back)
 {
     enum { TEXT_BYTES = 4000, WINDOW_BYTES_MIN = 4000 };

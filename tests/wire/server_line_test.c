@@ -94,9 +94,23 @@ TEST(who_dies_on_the_way_has_changed_nothing)
 {
     line_rig self;
     line_open(&self);
-    for (int i = 0; i < 3; i++) {
-        naru_succession_free(join(&self));
+    for (int i = 0; i < 4; i++) {
+        naru_succession *next = join(&self);
+        naru_server *server = NULL;
+        naru_listen_options options = {.succession = next};
+        REQUIRE(naru_server_new(self.at.loop, NULL, &server) == NARU_OK);
+        if (i > 0) { /* it listens already, and dies before or after its place in the line */
+            CHECK_EQ(naru_server_listen(server, self.other, &options, NULL), NARU_OK);
+        }
+        if (i % 2) {
+            naru_server_free(server);
+        }
+        naru_succession_free(next);
+        if (i % 2 == 0) {
+            naru_server_free(server);
+        }
         CHECK(serves(&self));
+        CHECK(access(self.other + 5, F_OK) == 0);
     }
     CHECK(access(self.path, F_OK) == 0);
     RIG_UNTIL(&self.at, rig_logged(&self.at, "has broken off before it had begun; we go on"));

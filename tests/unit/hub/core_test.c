@@ -396,14 +396,14 @@ static void a_life(const naru_allocator *allocator)
     for (int i = 0; i < 6; i++) {
         ears[i].subscriber = naru_subscriber_new(hub, &calls, &ears[i]);
         if (ears[i].subscriber) {
-            (void)naru_hub_subscribe(ears[i].subscriber, naru_span_of("x"));
+            (void)!naru_hub_subscribe(ears[i].subscriber, naru_span_of("x"));
         }
     }
     naru_publication *p = naru_publication_new(allocator, naru_span_of("x"), 0, naru_span_of("1"));
     if (p) {
         naru_span names[] = {naru_span_of("x"), naru_span_of("y")};
-        (void)naru_hub_publish_to_channel(hub, p);
-        (void)naru_hub_publish(hub, &(naru_audience){.channels = names, .channels_count = 2}, p);
+        (void)!naru_hub_publish_to_channel(hub, p);
+        (void)!naru_hub_publish(hub, &(naru_audience){.channels = names, .channels_count = 2}, p);
         (void)naru_hub_run(hub, 2);
         naru_publication_unref(p);
     }

@@ -116,7 +116,9 @@ TEST(we_say_goodbye)
     CHECK_STR(done(&session), "C");
     CHECK_EQ(say(&session, 1), NARU_ERR_STATE);
     CHECK_EQ(naru__engine_session_get(&session, 6), NARU_OK);
-    CHECK_STR(done(&session), "A[4x\x1e"
+    CHECK_STR(done(&session), "A[4x]");
+    CHECK_EQ(naru__engine_session_get(&session, 7), NARU_OK);
+    CHECK_STR(done(&session), "A[6\x1e"
                               "1]XF");
     session = open_session(4, NARU__ENGINE_POLLING);
     naru__engine_session_close(&session, NARU__ENGINE_FORCED_CLOSE, 5);
@@ -213,7 +215,7 @@ TEST(an_upgrade)
     CHECK_EQ(hear(&session, NARU__ENGINE_PROBE, '2', "probe", 3), NARU_MORE);
     CHECK_STR(done(&session), "PA[6]");
     CHECK_EQ(naru__engine_session_get(&session, 4), NARU_OK);
-    CHECK_EQ(naru__engine_session_deadline_ms(&session), 104);
+    CHECK_EQ(naru__engine_session_deadline_ms(&session), 103);
     naru__engine_session_tick(&session, 104);
     CHECK_STR(done(&session), "A[6]");
     CHECK_EQ(say(&session, 1), NARU_OK);

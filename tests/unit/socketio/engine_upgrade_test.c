@@ -18,12 +18,12 @@ static const naru__engine_options options = {.ping_interval_ms = 300,
                                              .queue_high_bytes = 1 << 19,
                                              .queue_low_bytes = 1 << 18};
 
-typedef enum kind { GET, ANSWER, POST, POSTED, WS_OPEN, WS_UP, WS_DOWN, WS_GONE, STEP } kind;
+typedef enum event_kind { GET, ANSWER, POST, POSTED, WS_OPEN, WS_UP, WS_DOWN, WS_GONE, STEP } event_kind;
 
 typedef struct event {
     uint64_t at_ms;
     uint64_t order;
-    kind kind;
+    event_kind kind;
     char text[TEXT_BYTES];
     size_t size;
 } event;
@@ -50,7 +50,7 @@ static uint32_t chance(run *self, uint32_t below)
     return (self->seed >> 8) % below;
 }
 
-static void schedule(run *self, uint64_t at_ms, kind kind, const void *text, size_t size)
+static void schedule(run *self, uint64_t at_ms, event_kind kind, const void *text, size_t size)
 {
     if (self->count == EVENTS_MAX || size > TEXT_BYTES) {
         fprintf(stderr, "too much at once\n");
@@ -66,13 +66,13 @@ static void schedule(run *self, uint64_t at_ms, kind kind, const void *text, siz
     }
 }
 
-static void later(run *self, kind kind, const char *text)
+static void later(run *self, event_kind kind, const char *text)
 {
     schedule(self, self->now_ms + 1 + chance(self, DELAY_MS), kind, text, strlen(text));
 }
 
 /* A WebSocket keeps its order. */
-static void on_wire(run *self, uint64_t *last_ms, kind kind, const void *text, size_t size)
+static void on_wire(run *self, uint64_t *last_ms, event_kind kind, const void *text, size_t size)
 {
     uint64_t at_ms = self->now_ms + 1 + chance(self, DELAY_MS);
     *last_ms = at_ms > *last_ms ? at_ms : *last_ms;

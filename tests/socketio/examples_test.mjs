@@ -1,0 +1,87 @@
+// The Socket.IO programs of examples/, by the official client.
+//
+//   examples_test.mjs DIRECTORY-OF-THE-EXAMPLES
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { start, run, next, require } from './harness.mjs';
+const { io } = require('socket.io-client');
+
+const directory = process.argv[2];
+const client = (c, options = {}) => c.add(io(c.url, { forceNew: true, reconnection: false, ...options }));
+async function connected(c, options) {
+  const socket = client(c, options);
+  await next(socket, 'connect');
+  return socket;
+}
+
+const tests = {
+  async socketio_chat(c) {
+    const page = await (await fetch(c.url)).text();
+    assert.ok(page.includes('/socket.io/socket.io.js'));
+    const script = await fetch(`${c.url}/socket.io/socket.io.js`);
+    assert.equal(script.status, 200);
+    const [a, b] = [await connected(c), await connected(c)];
+    const both = Promise.all([next(a, 'chat message'), next(b, 'chat message')]);
+    a.emit('chat message', '<b>hello</b>');
+    assert.deepEqual(await both, ['<b>hello</b>', '<b>hello</b>']);
+  },
+  async socketio_rooms(c) {
+    const [a, b, other] = [await connected(c), await connected(c), await connected(c)];
+    const notHere = [];
+    other.onAny((...args) => notHere.push(args));
+    await a.emitWithAck('join', 'kitchen');
+    const joined = next(a, 'joined');
+    await b.emitWithAck('join', 'kitchen');
+    const bId = b.id;
+    assert.equal(await joined, bId);
+    const said = next(b, 'said');
+    other.emit('say', 'kitchen', 'from outside');
+    await other.emitWithAck('join', 'hall');
+    a.emit('say', 'kitchen', 'hello');
+    assert.deepEqual(await said, ['kitchen', 'hello']);
+    const left = next(a, 'left');
+    b.disconnect();
+    assert.equal(await left, bId);
+    assert.deepEqual(notHere, []);
+  },
+  async socketio_acks(c) {
+    const [a, b, silent] = [await connected(c), await connected(c), await connected(c)];
+    assert.equal(await a.emitWithAck('add', 1, 2.5), 3.5);
+    for (const [socket, vote] of [[a, true], [b, false]]) socket.on('vote', (answer) => answer(vote));
+    silent.on('vote', () => {});
+    const poll = () => new Promise((resolve) => a.emit('poll', (...args) => resolve(args)));
+    assert.deepEqual(await poll(), [1, 3]);
+    silent.on('vote', (answer) => answer(true));
+    assert.deepEqual(await poll(), [2, 3]);
+  },
+  async socketio_auth(c) {
+    const error = await next(client(c, { auth: { token: 'let me out' } }), 'connect_error');
+    assert.deepEqual([error.message, error.data], ['not authorized', { code: 401 }]);
+    const socket = await connected(c, { auth: { token: 'let me in', name: 'ann' } });
+    assert.equal(await socket.emitWithAck('who am i'), 'ann');
+  },
+  async socketio_recovery(c) {
+    const publisher = await connected(c);
+    const socket = await connected(c, { reconnection: true, reconnectionDelay: 10 });
+    const { id } = socket;
+    const news = [];
+    socket.on('news', (text) => news.push(text));
+    const away = next(socket, 'disconnect');
+    socket.io.engine.close();
+    await away;
+    const published = next(publisher, 'news');
+    publisher.emit('publish', 'missed');
+    await published;
+    await next(socket, 'connect');
+    assert.deepEqual([socket.recovered, socket.id, news], [true, id, ['missed']]);
+    await c.server.line((line) => line === `${id} is back`);
+  },
+};
+
+let failed = 0;
+for (const [name, test] of Object.entries(tests)) {
+  const server = await start(path.join(directory, name), ['127.0.0.1:0']);
+  failed += await run('example', { [name]: test }, { url: server.url, server }, process.env.NARU_ONLY);
+  process.kill(server.pid); // these end by the signal itself
+}
+process.exit(failed ? 1 : 0);
