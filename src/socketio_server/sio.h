@@ -18,6 +18,7 @@
 typedef struct naru__sio_client naru__sio_client;
 typedef struct naru__sio_wait naru__sio_wait;
 typedef struct naru__sio_awaited naru__sio_awaited;
+typedef struct naru__sio_poll naru__sio_poll;
 typedef struct naru__sio_guest naru__sio_guest;
 typedef struct naru__sio_admin naru__sio_admin;
 
@@ -53,6 +54,7 @@ struct naru_sio {
     naru_buf text;                         /* the packet that is being written */
     naru_sio_socket *ending, **ending_end; /* disconnected, and the application is not told yet */
     naru__deferred end;
+    naru__sio_poll *polls; /* broadcasts whose answers are collected */
     void (*on_new_namespace)(naru_sio_namespace *nsp, void *user);
     void *new_namespace_user;
     naru__sio_map guests;         /* addresses, where they are limited */
