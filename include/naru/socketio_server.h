@@ -152,7 +152,7 @@ NARU_API naru_status naru_sio_answer(const naru_sio_event *event, naru_sio_args 
 typedef struct naru_sio_ack naru_sio_ack;
 NARU_API naru_sio_ack *naru_sio_event_take_ack(const naru_sio_event *event);
 NARU_API naru_status naru_sio_ack_send(naru_sio_ack *ack, naru_sio_args args); /* NULL: NARU_ERR_STATE */
-NARU_API void naru_sio_ack_drop(naru_sio_ack *ack); /* NULL is fine */
+NARU_API void naru_sio_ack_drop(naru_sio_ack *ack);                            /* NULL is fine */
 
 /* ---- the server ------------------------------------------------------------------------------------------------ */
 
