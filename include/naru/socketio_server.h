@@ -309,6 +309,8 @@ typedef void naru_sio_on_room(naru_sio_namespace *nsp, naru_sio_room_change chan
                               naru_sio_socket *socket, void *user);
 NARU_API naru_status naru_sio_on_rooms(naru_sio_namespace *nsp, naru_sio_on_room *fn, void *user);
 
+/* An emit to this socket, or to another one of its session, answered NARU_FULL or was refused, and now there is room. */
+NARU_API naru_status naru_sio_on_drain(naru_sio_namespace *nsp, naru_sio_on_socket *fn, void *user);
 /* A packet middleware dropped an event. */
 NARU_API naru_status naru_sio_on_error(naru_sio_namespace *nsp,
                                        void (*fn)(naru_sio_socket *socket, naru_status status, void *user), void *user);
