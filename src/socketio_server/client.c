@@ -187,11 +187,6 @@ static naru__sio_intake *intake_for(naru__sio_client *client)
     return &client->io->intake;
 }
 
-static bool counts_as_event(const naru__sio_message *message)
-{
-    return message->packet.type != NARU__SIO_CONNECT && message->packet.type != NARU__SIO_DISCONNECT;
-}
-
 static void on_message(naru_eio *session, naru_ws_kind kind, naru_span data, void *user)
 {
     (void)user;
@@ -208,7 +203,7 @@ static void on_message(naru_eio *session, naru_ws_kind kind, naru_span data, voi
     naru_status status = kind == NARU_WS_TEXT ? naru__sio_intake_text(intake, data, &message, NULL)
                                               : naru__sio_intake_bytes(intake, data, &message, NULL);
     client->encoding = (uint8_t)intake->encoding;
-    bool dropped = naru__sio_flood(client, data.size, status == NARU_OK && counts_as_event(&message));
+    bool dropped = naru__sio_flood(client, data.size, status == NARU_OK);
     if (status == NARU_MORE) {
         status = keep_intake(client);
     } else if (status == NARU_OK) {

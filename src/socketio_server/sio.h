@@ -110,6 +110,7 @@ static inline naru_span naru__sio_name(const naru_sio_namespace *nsp)
 /* The namespace that a client asks for, a child made at need. NULL: there is none, or no memory. */
 naru_sio_namespace *naru__sio_namespace_for(naru_sio *io, naru_span name, naru_span auth);
 /* A socket of it has gone: is it a child that nobody is in? */
+void naru__sio_namespace_over(naru_sio_namespace *nsp); /* nobody is in it: a child may go */
 void naru__sio_namespace_left(naru_sio_namespace *nsp);
 void naru__sio_namespace_release(naru_sio_namespace *nsp); /* a handle has gone */
 void naru__sio_namespaces_drop(naru_sio *io);              /* all of them */
