@@ -1,5 +1,5 @@
-/* Connection state recovery: a client whose connection breaks comes back within two minutes as who it was, with its rooms and
- * everything it has missed, in order; or as somebody new, never with a part.
+/* Connection state recovery: a client whose connection breaks comes back within two minutes as who it was, with its
+ * rooms and everything it has missed, in order; or as somebody new, never with a part.
  *
  *   ./socketio_recovery [ADDRESS]    socket.on("connect", () => console.log(socket.recovered)) */
 #include <naru/naru.h>

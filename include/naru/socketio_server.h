@@ -152,7 +152,7 @@ NARU_API naru_status naru_sio_answer(const naru_sio_event *event, naru_sio_args 
 typedef struct naru_sio_ack naru_sio_ack;
 NARU_API naru_sio_ack *naru_sio_event_take_ack(const naru_sio_event *event);
 NARU_API naru_status naru_sio_ack_send(naru_sio_ack *ack, naru_sio_args args); /* NULL: NARU_ERR_STATE */
-NARU_API void naru_sio_ack_drop(naru_sio_ack *ack); /* NULL is fine */
+NARU_API void naru_sio_ack_drop(naru_sio_ack *ack);                            /* NULL is fine */
 
 /* ---- the server ------------------------------------------------------------------------------------------------ */
 
@@ -194,7 +194,7 @@ typedef struct naru_sio_options {
     uint32_t rooms_per_socket_max;      /* 1024 */
     uint32_t acks_per_socket_max;       /* answers of a socket that we wait for; 10000 */
     naru_sio_queue_policy queue_policy;
-    uint32_t events_per_second;         /* of a session, twice as many at once after a rest; no limit */
+    uint32_t events_per_second;         /* of a session, packets of all kinds; twice as many after a rest; no limit */
     uint64_t bytes_per_second;          /* of a session's packets; no limit */
     uint32_t address_events_per_second; /* of all sessions of one address (IPv6: of one /64); no limit */
     naru_sio_flood_policy flood_policy;
@@ -206,7 +206,9 @@ typedef struct naru_sio_options {
  * errors    NARU_ERR_ARGUMENT: an option out of range. NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_sio_new(naru_server *server, const naru_sio_options *options,
                                                 naru_sio **io_out);
-/* End every session at once, reason "server shutting down", then free all. NULL is fine. Before naru_server_free. */
+/* End every session at once, reason "server shutting down", then free all. NULL is fine. Before naru_server_free.
+ * Handles that are still held (sockets, acks, gates) stay good until they are given back, which must be before the loop
+ * goes. */
 NARU_API void naru_sio_free(naru_sio *io);
 /* Take no new sessions and end all: clients see "transport close" and try
  * again elsewhere, or here after a restart. */
@@ -309,6 +311,8 @@ typedef void naru_sio_on_room(naru_sio_namespace *nsp, naru_sio_room_change chan
                               naru_sio_socket *socket, void *user);
 NARU_API naru_status naru_sio_on_rooms(naru_sio_namespace *nsp, naru_sio_on_room *fn, void *user);
 
+/* An emit to this socket, or to another of its session, answered NARU_FULL or was refused, and now there is room. */
+NARU_API naru_status naru_sio_on_drain(naru_sio_namespace *nsp, naru_sio_on_socket *fn, void *user);
 /* A packet middleware dropped an event. */
 NARU_API naru_status naru_sio_on_error(naru_sio_namespace *nsp,
                                        void (*fn)(naru_sio_socket *socket, naru_status status, void *user), void *user);

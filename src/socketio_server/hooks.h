@@ -21,6 +21,7 @@ typedef enum naru__sio_hook_kind {
     NARU__SIO_HOOK_ROOM,
     NARU__SIO_HOOK_ERROR,
     NARU__SIO_HOOK_EXPIRED,
+    NARU__SIO_HOOK_DRAIN,
     NARU__SIO_HOOK_KINDS
 } naru__sio_hook_kind;
 

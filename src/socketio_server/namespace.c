@@ -103,13 +103,19 @@ void naru__sio_namespace_release(naru_sio_namespace *nsp)
     }
 }
 
+void naru__sio_namespace_over(naru_sio_namespace *nsp)
+{
+    if (nsp->kind == NARU__SIO_CHILD && nsp->io->options.cleanup_empty_child_namespaces && !nsp->dropped) {
+        drop(nsp);
+    }
+}
+
 void naru__sio_namespace_left(naru_sio_namespace *nsp)
 {
     nsp->users--;
-    bool wanted = nsp->kind == NARU__SIO_CHILD && nsp->io->options.cleanup_empty_child_namespaces;
-    /* Sessions that may come back want their child to be there. */
-    if (wanted && nsp->users == 0 && !nsp->recovery && !nsp->dropped) {
-        drop(nsp);
+    /* Sessions that may come back want their child to be there; once they have expired it goes. */
+    if (nsp->users == 0 && !nsp->recovery) {
+        naru__sio_namespace_over(nsp);
     }
 }
 

@@ -42,7 +42,7 @@ const development = {
   },
   async 'the session, what the page may do, the sums; and the session again'(c) {
     const admin = client(c, '/admin', CREDENTIALS);
-    const [[session], [config], [stats]] = await Promise.all([event(admin, 'session'), event(admin, 'config'), event(admin, 'server_stats')]);
+    const [[session], [config], [stats]] = await Promise.all(['session', 'config', 'server_stats'].map((name) => event(admin, name)));
     assert.equal(session.length, 16);
     assert.deepEqual(config.supportedFeatures.sort(),
       ['AGGREGATED_EVENTS', 'ALL_EVENTS', 'DISCONNECT', 'EMIT', 'JOIN', 'LEAVE', 'MDISCONNECT', 'MJOIN', 'MLEAVE']);
