@@ -76,6 +76,24 @@ const tests = {
     assert.deepEqual([socket.recovered, socket.id, news], [true, id, ['missed']]);
     await c.server.line((line) => line === `${id} is back`);
   },
+  async socketio_admin(c) {
+    const wrong = client({ ...c, url: `${c.url}/admin` }, { auth: { username: 'admin', password: 'fairy' } });
+    assert.equal((await next(wrong, 'connect_error')).message, 'invalid credentials');
+    const a = await connected(c);
+    const admin = client({ ...c, url: `${c.url}/admin` }, { auth: { username: 'admin', password: 'ferry' } });
+    const [sockets, config] = await Promise.all([next(admin, 'all_sockets'), next(admin, 'config')]);
+    assert.ok(sockets.some(({ id }) => id === a.id));
+    assert.ok(config.supportedFeatures.includes('JOIN') && config.supportedFeatures.includes('ALL_EVENTS'));
+    const joined = next(admin, 'room_joined');
+    await a.emitWithAck('join', 'kitchen');
+    assert.deepEqual((await joined).slice(0, 3), ['/', 'kitchen', a.id]);
+    const allowed = async (origin) => {
+      const answer = await fetch(`${c.url}/socket.io/?EIO=4&transport=polling`, { headers: { origin } });
+      return answer.headers.get('access-control-allow-origin');
+    };
+    assert.equal(await allowed('https://admin.socket.io'), 'https://admin.socket.io');
+    assert.equal(await allowed('https://admin.socket.iq'), null);
+  },
 };
 
 let failed = 0;
