@@ -1,6 +1,6 @@
 /* Who of late has guessed at the Admin UI's password, and how often: after some wrong ones an address waits, unchecked.
  *
- * bcrypt makes each guess dear, to us too; this bounds how many there are. Loopback is not held up, as with the server's
+ * bcrypt makes each guess dear, to us too; this bounds how many there are. Loopback is not held up, as with the
  * other limits of addresses, unless the engine's address_limits_loopback says so. Of IPv6 a /64 counts as one.
  * Source: none. */
 #include "admin.h"
