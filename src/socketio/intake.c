@@ -97,6 +97,7 @@ static naru_status keep(naru__sio_intake *intake, naru_span text, const naru__si
     intake->packet.nsp = moved(packet->nsp, text, kept);
     intake->packet.query = moved(packet->query, text, kept);
     intake->packet.data.text = moved(packet->data.text, text, kept);
+    intake->packet.name.text = moved(packet->name.text, text, kept);
     intake->waiting = packet->attachments;
     return NARU_MORE;
 }

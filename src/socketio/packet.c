@@ -187,7 +187,7 @@ static const naru_span reserved[] = {NAME("connect"),       NAME("connect_error"
                                      NAME("disconnecting"), NAME("newListener"),   NAME("removeListener")};
 #undef NAME
 
-enum { RESERVED = sizeof reserved / sizeof reserved[0] };
+enum { RESERVED = sizeof reserved / sizeof reserved[0], RESERVED_BYTES_MIN = sizeof "connect" - 1 };
 
 bool naru__sio_name_reserved(naru_span name)
 {
@@ -203,6 +203,9 @@ bool naru__sio_name_reserved(naru_span name)
 static bool string_reserved(naru_json name)
 {
     naru_span plain;
+    if (name.text.size < RESERVED_BYTES_MIN) {
+        return false;
+    }
     if (naru_json_string_plain(name, &plain)) {
         return naru__sio_name_reserved(plain);
     }
@@ -214,12 +217,14 @@ static bool string_reserved(naru_json name)
     return false;
 }
 
-static const char *event_wrong(naru_json data)
+static const char *event_wrong(naru__sio_packet *packet)
 {
+    naru_json_iter iter = naru_json_each(packet->data);
     naru_json name;
-    if (!naru_json_at(data, 0, &name)) {
+    if (!naru_json_is(packet->data, NARU_JSON_ARRAY) || !naru_json_next(&iter, NULL, &name)) {
         return "An event's data is an array that begins with its name.";
     }
+    packet->name = name;
     if (naru_json_is(name, NARU_JSON_NUMBER)) {
         return NULL;
     }
@@ -229,10 +234,10 @@ static const char *event_wrong(naru_json data)
     return string_reserved(name) ? "An event has a name that is reserved." : NULL;
 }
 
-static const char *data_wrong(naru__sio_type type, naru_json data)
+static const char *data_wrong(naru__sio_packet *packet)
 {
-    naru_json_kind kind = naru_json_kind_of(data);
-    switch (type) {
+    naru_json_kind kind = naru_json_kind_of(packet->data);
+    switch (packet->type) {
     case NARU__SIO_CONNECT:
         return kind == NARU_JSON_NONE || kind == NARU_JSON_OBJECT ? NULL : "CONNECT carries an object or nothing.";
     case NARU__SIO_DISCONNECT:
@@ -242,13 +247,13 @@ static const char *data_wrong(naru__sio_type type, naru_json data)
                                                                     : "CONNECT_ERROR carries a string or an object.";
     case NARU__SIO_EVENT:
     case NARU__SIO_BINARY_EVENT:
-        return event_wrong(data);
+        return event_wrong(packet);
     default:
         return kind == NARU_JSON_ARRAY ? NULL : "An ack's data is an array.";
     }
 }
 
-const char *naru__sio_packet_wrong(const naru__sio_packet *packet)
+const char *naru__sio_packet_wrong(naru__sio_packet *packet)
 {
     bool ack = packet->type == NARU__SIO_ACK || packet->type == NARU__SIO_BINARY_ACK;
     bool event = packet->type == NARU__SIO_EVENT || packet->type == NARU__SIO_BINARY_EVENT;
@@ -258,5 +263,5 @@ const char *naru__sio_packet_wrong(const naru__sio_packet *packet)
     if (packet->has_id && !ack && !event) {
         return "Only events and acks have an id.";
     }
-    return data_wrong(packet->type, packet->data);
+    return data_wrong(packet);
 }

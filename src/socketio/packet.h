@@ -42,6 +42,7 @@ typedef struct naru__sio_packet {
     naru_span nsp;   /* "/" if it was left out; empty means "/" when writing */
     naru_span query; /* behind the `?`, protocol 4 only */
     naru_json data;  /* NARU_JSON_NONE: absent. EVENT: an array whose first element is the name */
+    naru_json name;  /* that one, of a packet that was read */
 } naru__sio_packet;
 
 /* shapes    limits NULL: the defaults. fault_out may be NULL. packet_out is written only on NARU_OK.
@@ -55,9 +56,9 @@ typedef struct naru__sio_packet {
 NARU_MUST_USE naru_status naru__sio_packet_read(naru_span text, const naru__sio_limits *limits,
                                                 naru__sio_packet *packet_out, naru_fault *fault_out);
 
-/* The rules of above for a packet that did not come as text: type, id and data against each other.
+/* The rules of above for a packet that did not come as text: type, id and data against each other. Sets name.
  * errors    NULL: fine. Else the fixed sentence that says what is wrong. */
-const char *naru__sio_packet_wrong(const naru__sio_packet *packet);
+const char *naru__sio_packet_wrong(naru__sio_packet *packet);
 
 /* Append the packet. type EVENT or ACK with attachments becomes the binary one. data is raw JSON text.
  * errors    NARU_ERR_MEMORY: out is as it was. NARU_ERR_ARGUMENT: more than NARU__SIO_ATTACHMENTS_OUT_MAX, or a

@@ -96,8 +96,7 @@ void naru__sio_hear_event(naru_sio_socket *socket, const naru__sio_message *mess
     naru_sio_event event;
     naru__sio_event_state state;
     const naru__sio_packet *packet = &message->packet;
-    naru__sio_event_init(&event, &state, socket->nsp->io, packet->data, message->attachments, packet->attachments,
-                         false);
+    naru__sio_event_init(&event, &state, socket->nsp->io, packet, message->attachments, false);
     event.socket = socket;
     event.wants_answer = packet->has_id;
     event.id = packet->id;
@@ -112,8 +111,7 @@ void naru__sio_hear_answer(naru_sio_socket *socket, const naru__sio_message *mes
     naru_sio_event event;
     naru__sio_event_state state;
     const naru__sio_packet *packet = &message->packet;
-    naru__sio_event_init(&event, &state, socket->nsp->io, packet->data, message->attachments, packet->attachments,
-                         true);
+    naru__sio_event_init(&event, &state, socket->nsp->io, packet, message->attachments, true);
     naru__sio_answered(socket, packet->id, &event);
     naru__sio_event_deinit(&event);
 }

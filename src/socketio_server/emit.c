@@ -144,8 +144,7 @@ static void overhear(emission *e, naru_sio_socket *socket)
     naru_sio_event event;
     naru__sio_event_state state;
     const naru__sio_watch *watch = socket->nsp->io->watch;
-    naru__sio_event_init(&event, &state, socket->nsp->io, e->out.packet.data, e->out.attachments,
-                         e->out.packet.attachments, false);
+    naru__sio_event_init(&event, &state, socket->nsp->io, &e->out.packet, e->out.attachments, false);
     naru__sio_call_any(socket, &event, true);
     if (watch && watch->event) {
         watch->event(socket, &event, true);

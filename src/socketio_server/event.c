@@ -42,11 +42,23 @@ static naru_span members_of(naru_json array, naru_json name)
     return (naru_span){from, (size_t)(end - from)};
 }
 
-void naru__sio_event_init(naru_sio_event *event, naru__sio_event_state *state, naru_sio *io, naru_json array,
-                          const naru_span *attachments, uint32_t count, bool is_answer)
+/* Of a packet that came it has been found; of one that was written it has not. */
+static naru_json name_of(const naru__sio_packet *packet)
 {
+    naru_json name = packet->name;
+    if (!name.text.data) {
+        naru_json_iter iter = naru_json_each(packet->data);
+        (void)naru_json_next(&iter, NULL, &name);
+    }
+    return name;
+}
+
+void naru__sio_event_init(naru_sio_event *event, naru__sio_event_state *state, naru_sio *io,
+                          const naru__sio_packet *packet, const naru_span *attachments, bool is_answer)
+{
+    uint32_t count = packet->attachments;
     *state = (naru__sio_event_state){0};
-    *event = (naru_sio_event){.array = array,
+    *event = (naru_sio_event){.array = packet->data,
                               .attachments = attachments,
                               .attachments_count = count,
                               .is_answer = is_answer,
@@ -54,14 +66,13 @@ void naru__sio_event_init(naru_sio_event *event, naru__sio_event_state *state, n
                               .allocator = io->allocator};
     naru_json name = {0};
     if (!is_answer) {
-        naru_json_iter iter = naru_json_each(array);
-        (void)naru_json_next(&iter, NULL, &name);
+        name = name_of(packet);
         /* A number may be an event's name too; it is heard under its digits. */
         if (!unescaped(event, name, &event->name)) {
             event->name = name.text;
         }
     }
-    event->json = members_of(array, name);
+    event->json = members_of(packet->data, name);
     event->spread = (naru_sio_value){
         .kind = NARU_SIO_SPREAD, .text = event->json, .attachments = attachments, .attachments_count = count};
 }

@@ -168,9 +168,9 @@ static kept *keep(naru_sio *io, naru_sio_socket *socket, const naru_sio_event *a
     for (uint32_t i = 0; i < answer->attachments_count; i++) {
         spans[i] = put(&at, answer->attachments[i]);
     }
-    naru_json array = {put(&at, answer->array.text)};
+    naru__sio_packet packet = {.attachments = answer->attachments_count, .data = {put(&at, answer->array.text)}};
     copy->id = put(&at, id);
-    naru__sio_event_init(&copy->event, &copy->state, io, array, spans, answer->attachments_count, true);
+    naru__sio_event_init(&copy->event, &copy->state, io, &packet, spans, true);
     return copy;
 }
 

@@ -253,8 +253,8 @@ struct naru_sio_event {
 };
 
 /* Make an event to be read from a packet's data. End it with naru__sio_event_deinit. */
-void naru__sio_event_init(naru_sio_event *event, naru__sio_event_state *state, naru_sio *io, naru_json array,
-                          const naru_span *attachments, uint32_t count, bool is_answer);
+void naru__sio_event_init(naru_sio_event *event, naru__sio_event_state *state, naru_sio *io,
+                          const naru__sio_packet *packet, const naru_span *attachments, bool is_answer);
 void naru__sio_event_deinit(naru_sio_event *event);
 
 /* dispatch.c: to the listeners; an answer to who waits for it. */
