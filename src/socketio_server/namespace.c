@@ -192,6 +192,10 @@ naru_sio_namespace *naru_sio_of(naru_sio *io, const char *name)
     naru_sio_namespace *nsp = naru__sio_map_get(&io->names, naru_buf_span(&full));
     if (!nsp) {
         nsp = named_new(io, naru_buf_span(&full), NARU__SIO_STATIC);
+    } else if (nsp->kind == NARU__SIO_CHILD) {
+        /* The application holds on to it from here on: it stays. */
+        nsp->kind = NARU__SIO_STATIC;
+        io->children--;
     }
     naru_buf_deinit(&full);
     return nsp;
