@@ -232,7 +232,9 @@ naru_sio_namespace *naru_sio_of_matching(naru_sio *io, naru_sio_predicate *predi
 
 naru_span naru_sio_namespace_name(const naru_sio_namespace *nsp)
 {
-    return nsp->kind == NARU__SIO_PARENT ? (naru_span){0} : naru__sio_name(nsp);
+    naru_span name = naru__sio_name(nsp);
+    name.size = nsp->kind == NARU__SIO_PARENT ? 0 : name.size;
+    return name;
 }
 
 naru_sio *naru_sio_namespace_server(const naru_sio_namespace *nsp)
