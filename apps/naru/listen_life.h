@@ -1,5 +1,5 @@
-/* What keeps a server of the command line going: its certificate read again, its memory bounded, its sockets handed from
- * one process to the next. */
+/* What keeps a server of the command line going: its certificate read again, its memory bounded, and its sockets handed
+ * from one process to the next. */
 #ifndef NARU_APP_LISTEN_LIFE_H
 #define NARU_APP_LISTEN_LIFE_H
 
