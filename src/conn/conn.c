@@ -28,6 +28,27 @@ void naru__conn_cold_free(naru_conn *conn)
     conn->cold = NULL;
 }
 
+/* Pings leave in so many groups over an interval, each group in one turn, and their pongs come in another, where each
+ * would have woken the loop twice. */
+enum { PING_GROUPS = 64 };
+
+static uint32_t ping_step_ms(const naru_conn_options *options)
+{
+    uint32_t interval_ms = options->ws.ping_interval_ms;
+    return interval_ms == NARU_NEVER ? 0 : interval_ms / PING_GROUPS;
+}
+
+/* What the short ways leave out: parts, the owner's interest in each message, what is noted of each. */
+static void choose_ways(naru_conn *conn)
+{
+    const naru_conn_handler *handler = conn->handler;
+    bool server = conn->ws.role == NARU_WS_SERVER;
+    bool metered = conn->owner_calls && conn->owner_calls->on_received;
+    conn->short_in =
+        server && !metered && !conn->timed && handler->on_message && conn->options->ws.delivery == NARU_WS_MESSAGES;
+    conn->short_out = !conn->timed && !conn->marked;
+}
+
 naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_conn_options *options,
                           const naru_ws_deflate *deflate, naru_span protocol, const naru_conn_handler *handler,
                           void *user, const naru__conn_owner *owner_calls, void *owner)
@@ -50,6 +71,7 @@ naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_co
     conn->owner_calls = owner_calls;
     conn->owner = owner;
     conn->timer.fire = naru__conn_on_timer;
+    conn->ping_step_ms = ping_step_ms(options);
     conn->compressed = deflate && deflate->enabled;
     conn->marked = handler->on_frame || options->queue_policy == NARU_QUEUE_DROP_OLDEST;
     naru__ws_observe(&conn->ws, handler->on_frame != NULL);
@@ -58,6 +80,7 @@ naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_co
     if (protocol.size > 0) {
         memcpy(naru__conn_protocol_of(conn), protocol.data, protocol.size);
     }
+    choose_ways(conn);
     stream->handler = &naru__conn_stream_handler;
     stream->owner = conn;
     return conn;
