@@ -38,4 +38,11 @@ static inline const naru__kernels *naru__kernels_best(void)
     return kernels ? kernels : naru__kernels_choose();
 }
 
+/* One block of SHA-1 into the five words (3174 6.1). */
+typedef void naru__sha1_block(uint32_t h[5], const uint8_t block[64]);
+void naru__sha1_block_portable(uint32_t h[5], const uint8_t block[64]);
+void naru__sha1_block_x86(uint32_t h[5], const uint8_t block[64]);
+/* The best that this machine can run. It is asked each time, and that is slow. */
+naru__sha1_block *naru__sha1_block_choose(void);
+
 #endif
