@@ -25,7 +25,7 @@ static uint64_t next_deadline_ms(const naru_conn *conn)
 
 static uint64_t with_company(const naru_conn *conn, uint64_t at_ms)
 {
-    uint64_t step_ms = conn->ping_step_ms;
+    uint64_t step_ms = naru__conn_ping_step_ms(conn);
     if (step_ms < 2 || !naru__ws_at_rest(&conn->ws)) {
         return at_ms;
     }

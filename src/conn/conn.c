@@ -28,16 +28,6 @@ void naru__conn_cold_free(naru_conn *conn)
     conn->cold = NULL;
 }
 
-/* Pings leave in so many groups over an interval, each group in one turn, and their pongs come in another, where each
- * would have woken the loop twice. */
-enum { PING_GROUPS = 64 };
-
-static uint32_t ping_step_ms(const naru_conn_options *options)
-{
-    uint32_t interval_ms = options->ws.ping_interval_ms;
-    return interval_ms == NARU_NEVER ? 0 : interval_ms / PING_GROUPS;
-}
-
 /* What the short ways leave out: parts, the owner's interest in each message, what is noted of each. */
 static void choose_ways(naru_conn *conn)
 {
@@ -71,7 +61,6 @@ naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_co
     conn->owner_calls = owner_calls;
     conn->owner = owner;
     conn->timer.fire = naru__conn_on_timer;
-    conn->ping_step_ms = ping_step_ms(options);
     conn->compressed = deflate && deflate->enabled;
     conn->marked = handler->on_frame || options->queue_policy == NARU_QUEUE_DROP_OLDEST;
     naru__ws_observe(&conn->ws, handler->on_frame != NULL);

@@ -41,7 +41,6 @@ struct naru_conn {
     naru__conn_cold *cold;
     naru__loop_timer timer;
     naru_conn *next, **link; /* the owner's list of them; for the owner alone */
-    uint32_t ping_step_ms;   /* how late a ping may leave */
     uint16_t protocol_bytes; /* of the subprotocol, which stands at the end of the block */
     uint8_t phase;
     int8_t end_status; /* why it ends, where the session itself has no fault */

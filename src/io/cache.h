@@ -62,8 +62,9 @@ static inline void naru__cache_reclaim(naru__cache *cache, naru_buf *buf)
         naru_buf_deinit(buf);
         return;
     }
-    memcpy(buf->data, &cache->kept[NARU__CACHE_LENT_CLASS], NARU__CACHE_LINK_BYTES);
-    cache->kept[NARU__CACHE_LENT_CLASS] = buf->data;
+    uint8_t *block = buf->data;
+    memcpy(block, &cache->kept[NARU__CACHE_LENT_CLASS], NARU__CACHE_LINK_BYTES);
+    cache->kept[NARU__CACHE_LENT_CLASS] = block;
     cache->kept_bytes += NARU__CACHE_LENT_BYTES;
     buf->data = NULL;
     buf->begin = 0;
