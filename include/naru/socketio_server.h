@@ -60,60 +60,18 @@ typedef struct naru_sio_args {
     size_t count;
 } naru_sio_args;
 
-static inline naru_sio_value naru_sio_null(void)
-{
-    naru_sio_value value = {NARU_SIO_NULL, {0}, {0, 0}, 0, 0};
-    return value;
-}
-static inline naru_sio_value naru_sio_bool(bool boolean)
-{
-    naru_sio_value value = {NARU_SIO_BOOL, {0}, {0, 0}, 0, 0};
-    value.as.boolean = boolean;
-    return value;
-}
-static inline naru_sio_value naru_sio_int(int64_t integer)
-{
-    naru_sio_value value = {NARU_SIO_INT, {0}, {0, 0}, 0, 0};
-    value.as.integer = integer;
-    return value;
-}
-/* Not finite: null, as in JSON.stringify. */
-static inline naru_sio_value naru_sio_number(double number)
-{
-    naru_sio_value value = {NARU_SIO_NUMBER, {0}, {0, 0}, 0, 0};
-    value.as.number = number;
-    return value;
-}
+NARU_API naru_sio_value naru_sio_null(void);
+NARU_API naru_sio_value naru_sio_bool(bool boolean);
+NARU_API naru_sio_value naru_sio_int(int64_t integer);
+NARU_API naru_sio_value naru_sio_number(double number); /* not finite: null, as in JSON.stringify */
 /* UTF-8; anything else is refused by the call that it is handed to. */
-static inline naru_sio_value naru_sio_text(naru_span text)
-{
-    naru_sio_value value = {NARU_SIO_TEXT, {0}, {0, 0}, 0, 0};
-    value.text = text;
-    return value;
-}
-static inline naru_sio_value naru_sio_string(const char *text)
-{
-    return naru_sio_text(naru_span_of(text));
-}
-static inline naru_sio_value naru_sio_bytes(naru_span bytes)
-{
-    naru_sio_value value = {NARU_SIO_BYTES, {0}, {0, 0}, 0, 0};
-    value.text = bytes;
-    return value;
-}
-/* One JSON text, checked. With attachments (NULL and 0: none) bytes may stand anywhere in it. */
-static inline naru_sio_value naru_sio_json_with(naru_span json, const naru_span *attachments, size_t count)
-{
-    naru_sio_value value = {NARU_SIO_JSON, {0}, {0, 0}, 0, 0};
-    value.text = json;
-    value.attachments = attachments;
-    value.attachments_count = count;
-    return value;
-}
-static inline naru_sio_value naru_sio_json(const char *json)
-{
-    return naru_sio_json_with(naru_span_of(json), 0, 0);
-}
+NARU_API naru_sio_value naru_sio_text(naru_span text);
+NARU_API naru_sio_value naru_sio_string(const char *text);
+NARU_API naru_sio_value naru_sio_bytes(naru_span bytes);
+/* One JSON text, checked by the call that it is handed to. With attachments (NULL and 0: none) bytes may stand anywhere
+ * in it. */
+NARU_API naru_sio_value naru_sio_json(const char *json);
+NARU_API naru_sio_value naru_sio_json_with(naru_span json, const naru_span *attachments, size_t count);
 
 /* NARU_SIO_ARGS(naru_sio_string("hi"), naru_sio_int(5)): good until the end of the block that it stands in.
  * NARU_SIO_NONE: no arguments. C++ has no such literals: fill a naru_sio_args there. */

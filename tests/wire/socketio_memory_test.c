@@ -29,10 +29,10 @@ static void let_in(naru_sio_socket *socket, naru_sio_gate *gate, void *user)
     }
 }
 
-static void on_answer(naru_sio_socket *socket, naru_status status, const naru_sio_event *answer, void *user)
+static void on_answer(naru_sio_socket *socket, naru_status status, const naru_sio_event *reply, void *user)
 {
     site *self = user;
-    (void)socket, (void)status, (void)answer;
+    (void)socket, (void)status, (void)reply;
     self->answered++;
 }
 
