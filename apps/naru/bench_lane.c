@@ -71,7 +71,7 @@ static void turn(bench_lane *lane, uint32_t timeout_ms)
     }
 }
 
-void bench_lane_connect(bench_lane *lane)
+static void connect_all(bench_lane *lane)
 {
     while (!over(lane) && lane->opened < lane->conns_count) {
         while (lane->dialled < lane->conns_count && lane->dialled - lane->opened < DIALS_MAX && !over(lane)) {
@@ -154,7 +154,7 @@ static bool owes_answers(const bench_lane *lane)
     return false;
 }
 
-/* Open loop: what was due before the end and is not on its way yet, since we have fallen behind, is late and not void. */
+/* Open loop: what was due before the end and is not on its way yet, for we have fallen behind, is late and not void. */
 static void issue_late(bench_lane *lane, uint64_t end_ns)
 {
     while (lane->gap_ns > 0 && !has_enough(lane) && !over(lane) && !issue_due(lane, end_ns)) {
@@ -175,7 +175,7 @@ static void take_late_answers(bench_lane *lane)
     }
 }
 
-void bench_lane_measure(bench_lane *lane)
+static void measure(bench_lane *lane)
 {
     const bench_settings *settings = lane->run->settings;
     lane->start_ns = bench_now_ns();
@@ -195,6 +195,28 @@ void bench_lane_measure(bench_lane *lane)
     say_good_bye(lane);
 }
 
+/* Nothing is measured while others still connect. */
+static void wait_for_others(bench_lane *lane)
+{
+    bench_run *run = lane->run;
+    (void)atomic_fetch_add(&run->arrived, 1);
+    while (!over(lane) && atomic_load(&run->arrived) < run->lanes_count) {
+        turn(lane, 1);
+    }
+}
+
+void bench_lane_live(bench_lane *lane)
+{
+    connect_all(lane);
+    if (!over(lane)) {
+        wait_for_others(lane);
+    }
+    if (atomic_load(&lane->run->arrived) == lane->run->lanes_count) {
+        measure(lane);
+    }
+    bench_lane_free(lane);
+}
+
 void bench_lane_free(bench_lane *lane)
 {
     for (uint32_t i = 0; lane->conns && i < lane->conns_count; i++) {
@@ -203,4 +225,6 @@ void bench_lane_free(bench_lane *lane)
     }
     free(lane->conns);
     naru_loop_free(lane->loop);
+    lane->conns = NULL;
+    lane->loop = NULL;
 }
