@@ -114,7 +114,8 @@ static void hear(naru__sio_client *client, naru_sio_socket *socket, const naru__
     }
 }
 
-/* A second CONNECT is an offence, but clients that connect by themselves and are told to as well send two in one breath. */
+/* A second CONNECT is an offence, but clients that connect by themselves and are told to as well send two in one
+ * breath. */
 static bool is_repeated(const naru_sio_socket *socket, const naru__sio_packet *packet)
 {
     uint32_t now_ms = (uint32_t)naru_loop_now_ms(socket->nsp->io->loop);
@@ -243,7 +244,7 @@ static void on_connection(naru_eio *session, void *user)
     client->session = session;
     link_in(client);
     if (client->io->watch && client->io->watch->session) {
-        client->io->watch->session(client->io, session, true);
+        client->io->watch->session(client->io, NULL);
     }
     if (!wait_begin(client) || naru__sio_flood_begin(client)) {
         naru__sio_client_close(client, NARU_SIO_FORCED_SERVER_CLOSE);
@@ -299,7 +300,7 @@ static void on_close(naru_eio *session, naru_eio_close_reason reason, const char
     /* Here, while what the session knows can still be asked. */
     naru__sio_end_tell(io);
     if (io->watch && io->watch->session) {
-        io->watch->session(io, session, false);
+        io->watch->session(io, naru_eio_close_text(reason));
     }
     wait_end(client);
     free_intake(client);

@@ -201,7 +201,7 @@ static void write_key(naru_json_writer *json, const char *key)
     naru_json_write_key(json, naru_span_of(key));
 }
 
-void naru__sio_handshake_write(const naru_sio_socket *socket, naru_json_writer *json)
+void naru__sio_handshake_write(const naru_sio_socket *socket, naru_json_writer *json, bool secret)
 {
     naru_sio_handshake handshake;
     naru_buf scratch;
@@ -228,8 +228,10 @@ void naru__sio_handshake_write(const naru_sio_socket *socket, naru_json_writer *
     write_url(json, socket->nsp->io, handshake.query, &scratch);
     write_key(json, "query");
     write_query(json, handshake.query, &scratch);
-    write_key(json, "auth");
-    naru_json_write_raw(json, handshake.auth.size > 0 ? handshake.auth : naru_span_of("{}"));
+    if (secret) {
+        write_key(json, "auth");
+        naru_json_write_raw(json, handshake.auth.size > 0 ? handshake.auth : naru_span_of("{}"));
+    }
     naru_json_write_object_end(json);
     naru_buf_deinit(&scratch);
 }
@@ -238,6 +240,6 @@ naru_status naru_sio_socket_handshake_json(const naru_sio_socket *socket, naru_b
 {
     naru_json_writer json;
     naru_json_writer_init(&json, out, 0);
-    naru__sio_handshake_write(socket, &json);
+    naru__sio_handshake_write(socket, &json, true);
     return naru_json_writer_finish(&json);
 }

@@ -138,6 +138,7 @@ void naru_sio_free(naru_sio *io)
     io->engine = NULL;
     naru__sio_end_tell(io);
     naru__loop_defer_cancel(io->loop, &io->end);
+    naru__sio_admin_free(io);
     naru__sio_serve_client_free(io);
     /* The last namespace frees the whole; held here until all have been asked. */
     io->namespaces_count++;

@@ -25,7 +25,7 @@ typedef struct naru__sio_admin naru__sio_admin;
 
 /* Who of the library itself watches what happens, beside the application: the Admin UI. Any may be NULL. */
 typedef struct naru__sio_watch {
-    void (*session)(naru_sio *io, naru_eio *session, bool open);
+    void (*session)(naru_sio *io, const char *close_reason); /* NULL: it has opened */
     void (*traffic)(naru_sio *io, bool out, size_t bytes);
     void (*connected)(naru_sio_socket *socket);
     void (*disconnected)(naru_sio_socket *socket, naru_sio_reason reason);
@@ -204,7 +204,8 @@ void naru__sio_end_init(naru_sio *io);
 /* handshake.c: a query `a=1&b=2` as the JSON object of its parameters, appended. */
 NARU_MUST_USE naru_status naru__sio_query_json(naru_span query, naru_buf *json);
 
-void naru__sio_handshake_write(const naru_sio_socket *socket, naru_json_writer *json);
+/* The handshake as a JSON object; secret: with auth. */
+void naru__sio_handshake_write(const naru_sio_socket *socket, naru_json_writer *json, bool secret);
 
 /* ---- recovery -------------------------------------------------------------------------------------------------- */
 

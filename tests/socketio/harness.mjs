@@ -25,6 +25,7 @@ export const next = (emitter, event) =>
 /** Start a server; `url`, `stop()`, `output` (its lines, `line(test)` waits for one). */
 export async function start(command, args) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  process.on('exit', () => child.kill());
   const lines = [];
   const waiting = [];
   let rest = '';
