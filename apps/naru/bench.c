@@ -88,7 +88,7 @@ static void *run_half(void *user)
 
 static void on_all_lanes(bench_run *run, void (*live)(bench_lane *lane))
 {
-    bench_half halves[THREADS_MAX];
+    bench_half halves[THREADS_MAX] = {0};
     for (uint32_t i = 0; i < run->lanes_count; i++) {
         halves[i] = (bench_half){.lane = &run->lanes[i], .live = live};
         if (i > 0) {
