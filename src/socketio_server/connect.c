@@ -51,8 +51,9 @@ static void send_connected(naru_sio_socket *socket)
     if (naru_json_writer_finish(&writer)) {
         naru__sio_client_close(client, NARU_SIO_FORCED_SERVER_CLOSE);
     } else {
-        send_json(client, NARU__SIO_CONNECT, naru__sio_name(socket->nsp),
-                  plain ? (naru_span){0} : naru_buf_span(&json));
+        naru_span payload = naru_buf_span(&json);
+        payload.size = plain ? 0 : payload.size;
+        send_json(client, NARU__SIO_CONNECT, naru__sio_name(socket->nsp), payload);
     }
     naru_buf_deinit(&json);
 }

@@ -228,7 +228,10 @@ naru_sio_namespace *naru_sio_of_matching(naru_sio *io, naru_sio_predicate *predi
 
 naru_span naru_sio_namespace_name(const naru_sio_namespace *nsp)
 {
-    return nsp->kind == NARU__SIO_PARENT ? (naru_span){0} : naru__sio_name(nsp);
+    if (nsp->kind == NARU__SIO_PARENT) {
+        return (naru_span){0};
+    }
+    return naru__sio_name(nsp);
 }
 
 naru_sio *naru_sio_namespace_server(const naru_sio_namespace *nsp)
