@@ -429,7 +429,9 @@ typedef struct naru_sio_admin_options {
     bool readonly;             /* the page may not emit, join, leave or disconnect */
     const char *server_id;     /* the machine's name and the process's id */
 } naru_sio_admin_options;
-/* Serve the Admin UI (https://admin.socket.io, or the npm package's page) in a namespace of its own.
+/* Serve the Admin UI (https://admin.socket.io, or the npm package's page) in a namespace of its own. Who has shown the
+ * password may come back without it for twelve hours. After ten wrong ones in a minute an address is refused unchecked
+ * (loopback excepted, unless engine.address_limits_loopback).
  * errors    NARU_ERR_ARGUMENT: a name without a hash, or a hash that is none. NARU_ERR_STATE: it is on.
  * NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_sio_admin(naru_sio *io, const naru_sio_admin_options *options);

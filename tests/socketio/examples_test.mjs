@@ -1,12 +1,15 @@
-// The Socket.IO programs of examples/, by the official client.
+// The Socket.IO programs of examples/, and their twins of docs/from-socket-io-to-naru.md, by the official client.
 //
 //   examples_test.mjs DIRECTORY-OF-THE-EXAMPLES
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { start, run, next, require } from './harness.mjs';
 const { io } = require('socket.io-client');
 
 const directory = process.argv[2];
+const twins = path.join(path.dirname(fileURLToPath(import.meta.url)), '../docs/socketio');
 const client = (c, options = {}) => c.add(io(c.url, { forceNew: true, reconnection: false, ...options }));
 async function connected(c, options) {
   const socket = client(c, options);
@@ -66,6 +69,9 @@ const tests = {
     const { id } = socket;
     const news = [];
     socket.on('news', (text) => news.push(text));
+    const first = next(socket, 'news');
+    publisher.emit('publish', 'heard'); // the twin recovers nobody before the first event
+    await first;
     const away = next(socket, 'disconnect');
     socket.io.engine.close();
     await away;
@@ -73,15 +79,38 @@ const tests = {
     publisher.emit('publish', 'missed');
     await published;
     await next(socket, 'connect');
-    assert.deepEqual([socket.recovered, socket.id, news], [true, id, ['missed']]);
+    assert.deepEqual([socket.recovered, socket.id, news], [true, id, ['heard', 'missed']]);
     await c.server.line((line) => line === `${id} is back`);
+  },
+  async socketio_admin(c) {
+    const wrong = client({ ...c, url: `${c.url}/admin` }, { auth: { username: 'admin', password: 'fairy' } });
+    assert.equal((await next(wrong, 'connect_error')).message, 'invalid credentials');
+    const a = await connected(c);
+    const admin = client({ ...c, url: `${c.url}/admin` }, { auth: { username: 'admin', password: 'ferry' } });
+    const [sockets, config] = await Promise.all([next(admin, 'all_sockets'), next(admin, 'config')]);
+    assert.ok(sockets.some(({ id }) => id === a.id));
+    assert.ok(config.supportedFeatures.includes('JOIN') && config.supportedFeatures.includes('ALL_EVENTS'));
+    const joined = next(admin, 'room_joined');
+    await a.emitWithAck('join', 'kitchen');
+    assert.deepEqual((await joined).slice(0, 3), ['/', 'kitchen', a.id]);
+    const allowed = async (origin) => {
+      const answer = await fetch(`${c.url}/socket.io/?EIO=4&transport=polling`, { headers: { origin } });
+      return answer.headers.get('access-control-allow-origin');
+    };
+    assert.equal(await allowed('https://admin.socket.io'), 'https://admin.socket.io');
+    assert.equal(await allowed('https://admin.socket.iq'), null);
   },
 };
 
 let failed = 0;
-for (const [name, test] of Object.entries(tests)) {
-  const server = await start(path.join(directory, name), ['127.0.0.1:0']);
-  failed += await run('example', { [name]: test }, { url: server.url, server }, process.env.NARU_ONLY);
+async function round(title, name, command, ...args) {
+  const server = await start(command, [...args, '127.0.0.1:0']);
+  failed += await run(title, { [name]: tests[name] }, { url: server.url, server }, process.env.NARU_ONLY);
   process.kill(server.pid); // these end by the signal itself
+}
+for (const name of Object.keys(tests)) {
+  await round('example', name, path.join(directory, name));
+  const twin = path.join(twins, `${name}.mjs`);
+  if (existsSync(twin)) await round('twin', name, process.execPath, twin);
 }
 process.exit(failed ? 1 : 0);
