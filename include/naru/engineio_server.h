@@ -90,6 +90,9 @@ typedef struct naru_eio_options {
     uint32_t ping_interval_ms;     /* 25000 */
     uint32_t ping_timeout_ms;      /* 20000 */
     uint32_t upgrade_timeout_ms;   /* 10000 */
+    uint32_t open_delay_ms;        /* from a WebSocket's 101 to the open packet, for clients that hear nothing before
+                                      they have dealt with their own open event; less than
+                                      ping_interval_ms; 0: both in one segment */
     uint64_t payload_bytes_max;    /* maxHttpBufferSize: of one POST and one WebSocket message; 1000000 */
     unsigned transports;           /* an or of naru_eio_transport_kind; both */
     bool forbid_upgrades;          /* allowUpgrades: false */

@@ -15,6 +15,18 @@ void naru__engine_heartbeat_start(naru__engine_session *session, uint64_t now_ms
     session->heartbeat_ms = now_ms + patience_ms(session);
 }
 
+/* What a timer comes late by is not given to the peer on top, unless the loop was away for long. */
+static uint64_t due_since_ms(const naru__engine_session *session, uint64_t now_ms)
+{
+    return now_ms - session->heartbeat_ms <= NARU__ENGINE_LATE_MS ? session->heartbeat_ms : now_ms;
+}
+
+bool naru__engine_heartbeat_due(const naru__engine_session *session, uint64_t now_ms)
+{
+    return session->state == NARU__ENGINE_IS_OPEN && now_ms >= session->heartbeat_ms &&
+           now_ms - session->heartbeat_ms <= NARU__ENGINE_LATE_MS;
+}
+
 void naru__engine_heartbeat_tick(naru__engine_session *session, uint64_t now_ms)
 {
     if (now_ms < session->heartbeat_ms) {
@@ -26,7 +38,7 @@ void naru__engine_heartbeat_tick(naru__engine_session *session, uint64_t now_ms)
     }
     session->awaiting_pong = true;
     session->extended = false;
-    session->heartbeat_ms = now_ms + session->options->ping_timeout_ms;
+    session->heartbeat_ms = due_since_ms(session, now_ms) + session->options->ping_timeout_ms;
     naru__engine_session_control(session, NARU__ENGINE_PING);
 }
 

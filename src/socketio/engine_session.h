@@ -15,6 +15,7 @@
 
 enum {
     NARU__ENGINE_NOOP_MS = 100,        /* how long a GET hangs at most while the client wants to leave polling */
+    NARU__ENGINE_LATE_MS = 100,        /* a timer that comes later than this was held up by the loop */
     NARU__ENGINE_CLOSE_MS = 30000,     /* how long a close packet waits for a GET */
     NARU__ENGINE_MESSAGE_OVERHEAD = 64 /* what a queued message counts beside its bytes */
 };
@@ -105,6 +106,9 @@ naru__engine_action naru__engine_session_next(naru__engine_session *session);
 /* When naru__engine_session_tick is to be called; UINT64_MAX: never. It may lie in the past. */
 uint64_t naru__engine_session_deadline_ms(const naru__engine_session *session);
 void naru__engine_session_tick(naru__engine_session *session, uint64_t now_ms);
+/* A ping or the end of a wait is due and the tick has not come yet: it goes before a request that comes now. false too
+ * when it is long overdue: then the loop was away, and the request may have waited as well. */
+bool naru__engine_heartbeat_due(const naru__engine_session *session, uint64_t now_ms);
 
 /* ---- polling ------------------------------------------------------------------------------------------------- */
 

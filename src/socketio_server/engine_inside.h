@@ -67,11 +67,12 @@ struct naru_eio {
     uint16_t query_bytes;
     uint8_t id_bytes, address_bytes;
     bool tls : 1;
-    bool begun : 1;    /* on_connection has been called */
-    bool settling : 1; /* further up the stack */
-    bool gone : 1;     /* freed at the end of the turn */
-    bool begins : 1;   /* get is its handshake, still to be answered */
-    bool aborts : 1;   /* its WebSocket is not to be closed but ended */
+    bool begun : 1;       /* on_connection has been called */
+    bool settling : 1;    /* further up the stack */
+    bool gone : 1;        /* freed at the end of the turn */
+    bool begins : 1;      /* get is its handshake, still to be answered */
+    bool opens_later : 1; /* its open packet waits for open_delay_ms */
+    bool aborts : 1;      /* its WebSocket is not to be closed but ended */
 };
 
 /* ---- queries -------------------------------------------------------------------------------------------------- */
@@ -139,6 +140,8 @@ void naru__eio_drop_requests(naru_eio *session);
 
 extern const naru_conn_handler naru__eio_conn_handler;
 /* Accept the upgrade. errors as naru_request_accept. */
+/* The open packet, and on_connection. */
+void naru__eio_open_websocket(naru_eio *session);
 NARU_MUST_USE naru_status naru__eio_accept(naru_eio_server *eio, naru_eio *session, naru_request *request,
                                            naru_conn **conn_out);
 void naru__eio_probe(naru_eio *session, naru_request *request);

@@ -85,7 +85,8 @@ static bool valid(const naru_eio_options *options)
            options->queue_high_bytes <= options->queue_bytes_max &&
            options->queue_low_bytes <= options->queue_high_bytes && options->queue_low_bytes <= UINT32_MAX &&
            options->ping_interval_ms != NARU_NEVER && options->ping_timeout_ms != NARU_NEVER &&
-           options->upgrade_timeout_ms != NARU_NEVER && cors_valid(&options->cors) && cookie_valid(&options->cookie);
+           options->upgrade_timeout_ms != NARU_NEVER && options->open_delay_ms < options->ping_interval_ms &&
+           cors_valid(&options->cors) && cookie_valid(&options->cookie);
 }
 
 /* Its WebSockets have Engine.IO's heartbeat instead of their own, and its limits. A message fits in a frame whose type

@@ -11,7 +11,8 @@
 static void set_timer(naru_eio *session)
 {
     naru_loop *loop = session->server->loop;
-    uint64_t at_ms = naru__engine_session_deadline_ms(&session->core);
+    uint64_t at_ms = session->opens_later ? session->since_ms + session->server->options.open_delay_ms
+                                          : naru__engine_session_deadline_ms(&session->core);
     bool running = naru__timer_running(&session->timer.timer);
     if (at_ms == UINT64_MAX) {
         naru__loop_timer_stop(loop, &session->timer);
@@ -23,6 +24,11 @@ static void set_timer(naru_eio *session)
 static void on_timer(naru__loop_timer *timer)
 {
     naru_eio *session = (naru_eio *)(void *)((char *)timer - offsetof(naru_eio, timer));
+    if (session->opens_later) {
+        naru_conn_resume(session->conn);
+        naru__eio_open_websocket(session);
+        return;
+    }
     naru__engine_session_tick(&session->core, naru__eio_now(session));
     naru__eio_settle(session);
 }

@@ -20,10 +20,21 @@ static naru_status refuse(naru_eio_server *eio, naru_request *request, naru_eio_
     return NARU_ERR_REFUSED;
 }
 
+/* A deadline that has passed holds, though its timer has not had its turn yet. */
+static naru_eio *find(naru_eio_server *eio, naru_span id)
+{
+    naru_eio *session = naru__eio_table_find(eio, id);
+    if (session && naru__engine_heartbeat_due(&session->core, naru__eio_now(session))) {
+        naru__engine_session_tick(&session->core, naru__eio_now(session));
+        naru__eio_settle(session);
+    }
+    return session && !session->gone ? session : NULL;
+}
+
 static naru_status verify_session(naru_eio_server *eio, naru_request *request, const naru__eio_question *question,
                                   naru_eio **session_out)
 {
-    naru_eio *session = naru__eio_table_find(eio, naru_span_of(question->sid));
+    naru_eio *session = find(eio, naru_span_of(question->sid));
     if (!session) {
         return refuse(eio, request, NARU_EIO_UNKNOWN_SID, NULL);
     }

@@ -68,18 +68,31 @@ static naru_status send_open(naru_eio *session)
     return status;
 }
 
-static void on_open(naru_conn *conn, void *user)
+void naru__eio_open_websocket(naru_eio *session)
 {
-    naru_eio *session = user;
-    if (!session || session->conn != conn) {
-        return;
-    }
+    session->opens_later = false;
     if (send_open(session) < 0) {
         naru__engine_session_fail(&session->core, NARU__ENGINE_TRANSPORT_ERROR, NULL);
     }
     naru__eio_begin(session);
     naru_http_head_free(session->head);
     session->head = NULL;
+    naru__eio_settle(session);
+}
+
+/* Until the open packet has gone nothing is taken from a client that is made to wait for it. */
+static void on_open(naru_conn *conn, void *user)
+{
+    naru_eio *session = user;
+    if (!session || session->conn != conn) {
+        return;
+    }
+    if (session->server->options.open_delay_ms == 0) {
+        naru__eio_open_websocket(session);
+        return;
+    }
+    naru_conn_pause(conn);
+    session->opens_later = true;
     naru__eio_settle(session);
 }
 
@@ -186,6 +199,7 @@ void naru__eio_let_go(naru_conn **conn, bool abort)
         return;
     }
     naru_conn_set_user(gone, NULL);
+    naru_conn_resume(gone); /* one that waited for its open packet still hears the peer's Close */
     if (abort) {
         naru_conn_abort(gone);
     } else {

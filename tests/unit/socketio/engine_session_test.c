@@ -174,6 +174,23 @@ TEST(the_client_pings_in_revision_3)
     CHECK_STR(done(&session), "o");
 }
 
+/* The client's clock knows nothing of it. */
+TEST(a_late_timer_gives_no_more_time)
+{
+    naru__engine_session session = open_session(4, NARU__ENGINE_WEBSOCKET);
+    naru__engine_session_tick(&session, 305);
+    CHECK_EQ(naru__engine_session_deadline_ms(&session), 500);
+    CHECK(!naru__engine_heartbeat_due(&session, 499));
+    CHECK(naru__engine_heartbeat_due(&session, 500));
+    CHECK(naru__engine_heartbeat_due(&session, 600));
+    CHECK(!naru__engine_heartbeat_due(&session, 601)); /* this side was away: what comes now may have waited for it */
+    session = open_session(4, NARU__ENGINE_WEBSOCKET);
+    naru__engine_session_tick(&session, 1300);
+    CHECK_EQ(naru__engine_session_deadline_ms(&session), 1500);
+    naru__engine_session_tick(&session, 1500);
+    CHECK(!naru__engine_heartbeat_due(&session, 1501));
+}
+
 TEST(a_heartbeat_of_the_other_revision)
 {
     naru__engine_session session = open_session(4, NARU__ENGINE_WEBSOCKET);
@@ -289,6 +306,7 @@ TEST_MAIN({"a GET hangs until there is a message", a_get_hangs_until_there_is_a_
           {"two GETs end it", two_gets_end_it}, {"two POSTs end it", two_posts_end_it},
           {"the client says goodbye", the_client_says_goodbye}, {"we say goodbye", we_say_goodbye},
           {"revision 4: the server pings", the_server_pings_in_revision_4},
+          {"a late timer gives no more time", a_late_timer_gives_no_more_time},
           {"revision 3: the client pings", the_client_pings_in_revision_3},
           {"a heartbeat of the other revision", a_heartbeat_of_the_other_revision},
           {"the queue is bounded and says so", the_queue_is_bounded_and_says_so}, {"an upgrade", an_upgrade},
