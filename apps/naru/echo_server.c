@@ -15,7 +15,7 @@
 #include "say.h"
 
 /* A block holds half a megabyte and some heads, so that a megabyte is not two blocks and a rest of a few bytes, which
- * would cost two system calls more. A ring shares a megabyte among its blocks, and goes on where a block ends. */
+ * would cost two system calls more. A ring has several, each of which it fills from where it ended. */
 enum { STOP_MS = 2000, PARTS_FROM_BYTES = 256 << 10, RECEIVE_BYTES = (512 + 4) << 10, RING_BYTES = 256 << 10 };
 
 typedef struct echo_server {

@@ -138,7 +138,7 @@ INLINED void rest(uint8_t *out, const uint8_t *text, size_t at, size_t size, uin
     }
 }
 
-/* ASCII is most of the world's text, and is not looked up. Answers how much of the front it is: a multiple of VEC_BYTES,
+/* ASCII is most of the world's text and is not looked up. Answers how much of the front it is: a multiple of VEC_BYTES
  * or size. Only that much is unmasked. size is at least VEC_BYTES. */
 INLINED size_t ascii_front(uint8_t *out, bool unmask, const uint8_t *text, size_t size, uint64_t key)
 {
