@@ -3,7 +3,8 @@ foreach(part abuse bad body budget count crew files given keep line memory peer 
   naru_unit_test(wire.server_${part} WET SOURCES server_${part}_test.c LABELS wet)
 endforeach()
 foreach(part listen tls)
-  naru_unit_test(wire.server_${part} WET SOURCES server_${part}_test.c LIBS OpenSSL::SSL OpenSSL::Crypto LABELS wet)
+  naru_unit_test(wire.server_${part} WET SOURCES server_${part}_test.c LIBS OpenSSL::SSL OpenSSL::Crypto LABELS wet
+    TIMEOUT 300)
 endforeach()
 # Server processes that follow each other; a few times, and often.
 naru_unit_test(wire.server_succession WET SOURCES server_succession_test.c ARGS 3 LABELS wet)
