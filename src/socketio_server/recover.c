@@ -119,8 +119,7 @@ static void save(naru_sio_socket *socket)
                                           .rooms_count = list.count,
                                           .data = naru_sio_socket_data(socket),
                                           .position = socket->position};
-    naru_status status =
-        naru__sio_recovery_save(nsp->recovery, &session, socket, naru_loop_now_ms(nsp->io->loop));
+    naru_status status = naru__sio_recovery_save(nsp->recovery, &session, socket, naru_loop_now_ms(nsp->io->loop));
     (void)status; /* not kept: it comes back as somebody new */
     naru__free(allocator, list.rooms, rooms_max * sizeof(naru_span));
     watch_time(nsp);

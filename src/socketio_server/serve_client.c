@@ -92,7 +92,8 @@ static naru_status serve(naru_sio *io, naru__sio_served *served, const naru__sio
 naru_status naru__sio_serve_client(naru_sio *io)
 {
     if (naru__sio_bundles_count == 0) {
-        naru__log(io->loop, NARU_LOG_INFO, "Socket.IO: built without socket.io-client's scripts, so they are not served");
+        naru__log(io->loop, NARU_LOG_INFO,
+                  "Socket.IO: built without socket.io-client's scripts, so they are not served");
         return NARU_OK;
     }
     io->served = naru__alloc_zero(io->allocator, naru__sio_bundles_count * sizeof *io->served);

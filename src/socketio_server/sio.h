@@ -59,7 +59,7 @@ struct naru_sio {
     const naru__sio_watch *watch; /* NULL: nobody */
     naru__sio_admin *admin;
     struct naru__sio_served *served; /* the client scripts; NULL: none */
-    size_t namespaces_count; /* their structs; the server's own stays for them */
+    size_t namespaces_count;         /* their structs; the server's own stays for them */
     bool freed;
 };
 
