@@ -1,5 +1,5 @@
-/* The official client's scripts, as npm's socket.io-client ships them: put into the library when it is built, if they are
- * there then (cmake/NaruBundles.cmake). Not for: serving them (serve_client.c). */
+/* The official client's scripts, as npm's socket.io-client ships them: put into the library when it is built, if they
+ * are there then (cmake/NaruBundles.cmake). Not for: serving them (serve_client.c). */
 #ifndef NARU_SOCKETIO_SERVER_BUNDLES_H
 #define NARU_SOCKETIO_SERVER_BUNDLES_H
 

@@ -1,5 +1,5 @@
-/* A crew, a budget and a succession without memory: each call for memory fails once, and each time all is given back and
- * nothing else has happened. The library's default allocator is the test's own here (--wrap). */
+/* A crew, a budget and a succession without memory: each call for memory fails once, and each time all is given back
+ * and nothing else has happened. The library's default allocator is the test's own here (--wrap). */
 #include "unit/check.h"
 #include "unit/failing_allocator.h"
 
