@@ -36,8 +36,7 @@ static naru_status drain(naru_http_body *body, naru_input *in, naru_buf *content
     return status;
 }
 
-static naru_status read_all(naru_http_body body, naru_span text, uint32_t seed, naru_buf *content,
-                            size_t *taken_out)
+static naru_status read_all(naru_http_body body, naru_span text, uint32_t seed, naru_buf *content, size_t *taken_out)
 {
     naru_status status = NARU_MORE;
     size_t at = 0;

@@ -8,8 +8,7 @@
 #include "split.h"
 
 /* Feed until an answer other than NARU_MORE; *taken_out: how much was taken. */
-static inline naru_status fuzz_head_feed(naru_http_head *head, naru_span text, uint32_t seed,
-                                         size_t *taken_out)
+static inline naru_status fuzz_head_feed(naru_http_head *head, naru_span text, uint32_t seed, size_t *taken_out)
 {
     naru_status status = NARU_MORE;
     size_t at = 0;

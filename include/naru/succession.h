@@ -40,7 +40,7 @@ NARU_API bool naru_succession_has_predecessor(const naru_succession *succession)
  * it may free the succession. What we got and have not listened on is left to the predecessor, which serves those who
  * wait there and closes it. A successor that dies before it begins has changed nothing. Keeps the loop running.
  * errors    NARU_ERR_STATE: begun already. NARU_ERR_CLOSED: the predecessor is gone; we serve all the same.
- *           NARU_ERR_MEMORY, NARU_ERR_SYSTEM: nobody can follow us; we serve all the same. thread: the loop's. */
+ *           NARU_ERR_MEMORY: nothing has happened, the predecessor goes on; try again, or free. thread: the loop's. */
 NARU_API NARU_MUST_USE naru_status naru_succession_begin(naru_succession *succession, naru_loop *loop,
                                                          void (*on_succeeded)(void *user), void *user);
 /* Leave the line: without a successor the socket file goes too. Before its loop; servers that listen with it may

@@ -15,8 +15,8 @@ typedef struct naru__timer {
 enum { NARU__WHEEL_BITS = 6, NARU__WHEEL_SLOTS = 1 << NARU__WHEEL_BITS, NARU__WHEEL_LEVELS = 6 };
 
 typedef struct naru__wheel {
-    uint64_t now_ms;   /* the time it was advanced to */
-    uint64_t swept_ms; /* how far its slots have been emptied; taking catches up with now_ms */
+    uint64_t now_ms;                   /* the time it was advanced to */
+    uint64_t swept_ms;                 /* how far its slots have been emptied; taking catches up with now_ms */
     uint64_t used[NARU__WHEEL_LEVELS]; /* a bit for each slot that holds a timer */
     naru__timer *slots[NARU__WHEEL_LEVELS][NARU__WHEEL_SLOTS];
     naru__timer *due; /* those of swept_ms and earlier */

@@ -9,7 +9,7 @@ naru_ws_state naru_conn_state(const naru_conn *conn)
 
 uint64_t naru_conn_queued_bytes(const naru_conn *conn)
 {
-    return conn->phase == NARU__CONN_GONE ? 0 : naru__stream_queued(conn->stream);
+    return conn->phase == NARU__CONN_GONE || !conn->stream ? 0 : naru__stream_queued(conn->stream);
 }
 
 void naru_conn_counters(const naru_conn *conn, naru_conn_counts *counts_out)

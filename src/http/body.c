@@ -55,8 +55,7 @@ static uint8_t kind_of(const naru_http_head *head, bool has_body)
     return response ? KIND_UNTIL_CLOSE : KIND_NONE;
 }
 
-naru_status naru_http_body_start(naru_http_body *body, const naru_http_head *head, bool has_body,
-                                 uint64_t bytes_max)
+naru_status naru_http_body_start(naru_http_body *body, const naru_http_head *head, bool has_body, uint64_t bytes_max)
 {
     if (head->state != NARU__HEAD_COMPLETE) {
         return NARU_ERR_STATE;
@@ -162,8 +161,7 @@ static uint8_t after_size_line(naru_http_body *body, uint8_t c)
     if (body->left == 0) {
         return STATE_TRAILER_FIRST;
     }
-    uint64_t free_bytes =
-        body->left > FRAMING_BYTES_MAX ? FRAMING_BYTES_MAX : body->left + FRAMING_BYTES_FREE;
+    uint64_t free_bytes = body->left > FRAMING_BYTES_MAX ? FRAMING_BYTES_MAX : body->left + FRAMING_BYTES_FREE;
     body->line_bytes = body->line_bytes > free_bytes ? body->line_bytes - (uint32_t)free_bytes : 0;
     return STATE_DATA;
 }
@@ -174,13 +172,9 @@ static uint8_t in_trailer(naru_http_body *body, uint8_t c)
     case STATE_TRAILER_FIRST:
         return c == '\r' ? STATE_END_LF : naru__char_is(c, NARU__CHAR_TOKEN) ? STATE_TRAILER_NAME : STATE_BAD;
     case STATE_TRAILER_NAME:
-        return c == ':'                             ? STATE_TRAILER_VALUE
-               : naru__char_is(c, NARU__CHAR_TOKEN) ? STATE_TRAILER_NAME
-                                                    : STATE_BAD;
+        return c == ':' ? STATE_TRAILER_VALUE : naru__char_is(c, NARU__CHAR_TOKEN) ? STATE_TRAILER_NAME : STATE_BAD;
     case STATE_TRAILER_VALUE:
-        return c == '\r'                            ? STATE_TRAILER_LF
-               : naru__char_is(c, NARU__CHAR_FIELD) ? STATE_TRAILER_VALUE
-                                                    : STATE_BAD;
+        return c == '\r' ? STATE_TRAILER_LF : naru__char_is(c, NARU__CHAR_FIELD) ? STATE_TRAILER_VALUE : STATE_BAD;
     case STATE_TRAILER_LF:
         return c == '\n' ? STATE_TRAILER_FIRST : STATE_BAD;
     default:

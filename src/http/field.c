@@ -76,8 +76,7 @@ static naru_status take_framing(naru_http_head *head, naru__field field)
 {
     naru_span name = naru__head_span(head, field.name);
     naru_span value = naru__head_span(head, field.value);
-    if (name.size == 4 && head->role == NARU_HTTP_REQUEST &&
-        naru_span_equal_nocase(name, naru_span_of("host"))) {
+    if (name.size == 4 && head->role == NARU_HTTP_REQUEST && naru_span_equal_nocase(name, naru_span_of("host"))) {
         return take_host(head, value, field.value.begin);
     }
     if (name.size == 14 && naru_span_equal_nocase(name, naru_span_of("content-length"))) {
@@ -92,17 +91,14 @@ static naru_status take_framing(naru_http_head *head, naru__field field)
 static naru_status add(naru_http_head *head, naru__field field)
 {
     if (head->fields_count == head->limits.fields_max) {
-        return naru__head_fail(head, NARU_ERR_TOO_MANY, 431, head->line, "6585 5",
-                               "The head has too many fields.");
+        return naru__head_fail(head, NARU_ERR_TOO_MANY, 431, head->line, "6585 5", "The head has too many fields.");
     }
     if (head->fields_count == head->fields_capacity) {
         uint32_t capacity = head->fields_capacity ? head->fields_capacity * 2 : FIELDS_AT_FIRST;
-        naru__field *grown =
-            head->allocator->resize(head->allocator->user, head->fields,
-                                    head->fields_capacity * sizeof *grown, capacity * sizeof *grown);
+        naru__field *grown = head->allocator->resize(head->allocator->user, head->fields,
+                                                     head->fields_capacity * sizeof *grown, capacity * sizeof *grown);
         if (!grown) {
-            return naru__head_fail(head, NARU_ERR_MEMORY, 503, head->line, "memory",
-                                   "No memory for the fields.");
+            return naru__head_fail(head, NARU_ERR_MEMORY, 503, head->line, "memory", "No memory for the fields.");
         }
         head->fields = grown;
         head->fields_capacity = capacity;
@@ -121,8 +117,7 @@ naru_status naru__head_field(naru_http_head *head, naru_span line)
         return naru__head_bad(head, head->line + name, "9112 5", "A field line has no colon.");
     }
     if (line.data[name] != ':' || name == 0) {
-        return naru__head_bad(head, head->line + name, "9112 5.1",
-                              "A field name is not a token and a colon.");
+        return naru__head_bad(head, head->line + name, "9112 5.1", "A field name is not a token and a colon.");
     }
     naru_span value = naru__span_trim(naru__span_from(line, name + 1));
     naru__field field = {naru__range_of(head->line, name),

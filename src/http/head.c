@@ -28,8 +28,7 @@ static naru_http_limits limits_or_defaults(const naru_http_limits *limits)
     return all;
 }
 
-naru_http_head *naru_http_head_new(naru_http_role role, const naru_http_limits *limits,
-                                   const naru_allocator *allocator)
+naru_http_head *naru_http_head_new(naru_http_role role, const naru_http_limits *limits, const naru_allocator *allocator)
 {
     allocator = naru__allocator_or_default(allocator);
     naru_http_head *head = naru__alloc_zero(allocator, sizeof *head);
@@ -58,8 +57,8 @@ const naru_fault *naru_http_head_fault(const naru_http_head *head)
     return &head->fault;
 }
 
-naru_status naru__head_fail(naru_http_head *head, naru_status status, uint16_t http_status, size_t at,
-                            const char *rule, const char *text)
+naru_status naru__head_fail(naru_http_head *head, naru_status status, uint16_t http_status, size_t at, const char *rule,
+                            const char *text)
 {
     head->state = NARU__HEAD_FAILED;
     head->fault = (naru_fault){
@@ -84,8 +83,7 @@ static naru_status keep(naru_http_head *head, naru_input *in, size_t size)
         return naru__head_fail(head, NARU_ERR_MEMORY, 503, 0, "memory", "No memory for the head.");
     }
     if (naru_buf_append(&head->bytes, (naru_span){in->data, size}) != NARU_OK) {
-        return naru__head_fail(head, NARU_ERR_MEMORY, 503, head->bytes.end, "memory",
-                               "No memory for the head.");
+        return naru__head_fail(head, NARU_ERR_MEMORY, 503, head->bytes.end, "memory", "No memory for the head.");
     }
     in->data += size;
     in->size -= size;
@@ -130,18 +128,15 @@ static naru_status refuse_byte(naru_http_head *head, uint8_t byte)
     if (byte == '\n') {
         return naru__head_bad(head, at, "9112 2.2", "A line ends with LF alone.");
     }
-    return naru__head_bad(head, at, "9110 5.5",
-                          byte == 0 ? "A NUL in the head." : "A control character in the head.");
+    return naru__head_bad(head, at, "9110 5.5", byte == 0 ? "A NUL in the head." : "A control character in the head.");
 }
 
 static naru_status too_long(naru_http_head *head)
 {
     if (head->bytes.end >= head->limits.head_bytes_max) {
-        return naru__head_fail(head, NARU_ERR_TOO_BIG, 431, head->bytes.end, "6585 5",
-                               "The head is too long.");
+        return naru__head_fail(head, NARU_ERR_TOO_BIG, 431, head->bytes.end, "6585 5", "The head is too long.");
     }
-    return naru__head_fail(head, NARU_ERR_TOO_BIG, 414, head->bytes.end, "9112 3",
-                           "The first line is too long.");
+    return naru__head_fail(head, NARU_ERR_TOO_BIG, 414, head->bytes.end, "9112 3", "The first line is too long.");
 }
 
 /* How many more bytes the line may have before its CR. */

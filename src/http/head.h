@@ -55,8 +55,8 @@ static inline naru__range naru__range_of(size_t begin, size_t size)
 /* Each fails the head for good and answers the failure. at: an index into bytes. http_status counts for
  * requests. */
 naru_status naru__head_bad(naru_http_head *head, size_t at, const char *rule, const char *text);
-naru_status naru__head_fail(naru_http_head *head, naru_status status, uint16_t http_status, size_t at,
-                            const char *rule, const char *text);
+naru_status naru__head_fail(naru_http_head *head, naru_status status, uint16_t http_status, size_t at, const char *rule,
+                            const char *text);
 
 /* How many bytes at the front are no control characters, a tab being none of them. */
 size_t naru__line_scan(const uint8_t *text, size_t size);

@@ -61,8 +61,7 @@ naru_http_field naru_http_head_at(const naru_http_head *head, size_t index)
 /* The first field of that name at `from` or behind it; fields_count if there is none. */
 static size_t find_from(const naru_http_head *head, naru_span name, size_t from)
 {
-    while (from < head->fields_count &&
-           !naru_span_equal_nocase(naru__head_span(head, head->fields[from].name), name)) {
+    while (from < head->fields_count && !naru_span_equal_nocase(naru__head_span(head, head->fields[from].name), name)) {
         from++;
     }
     return from;

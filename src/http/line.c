@@ -51,14 +51,12 @@ static naru_status take_version(naru_http_head *head, naru_span text, size_t at)
     static const char shape[] = "HTTP/0.0";
     for (size_t i = 0; i < sizeof shape - 1; i++) {
         bool digit = shape[i] == '0';
-        if (i >= text.size ||
-            (digit ? !naru__ascii_digit(text.data[i]) : text.data[i] != (uint8_t)shape[i])) {
+        if (i >= text.size || (digit ? !naru__ascii_digit(text.data[i]) : text.data[i] != (uint8_t)shape[i])) {
             return naru__head_bad(head, at + i, "9112 2.3", "The HTTP version is malformed.");
         }
     }
     if (text.data[5] != '1') {
-        return naru__head_fail(head, NARU_ERR_PROTOCOL, 505, at + 5, "9110 15.6.6",
-                               "Only HTTP/1.x is spoken here.");
+        return naru__head_fail(head, NARU_ERR_PROTOCOL, 505, at + 5, "9110 15.6.6", "Only HTTP/1.x is spoken here.");
     }
     head->minor = text.data[7] == '0' ? 0 : 1;
     return NARU_OK;
@@ -74,8 +72,7 @@ naru_status naru__head_request_line(naru_http_head *head, naru_span line)
     naru_span rest = naru__span_from(line, method + 1);
     size_t target = naru__chars_count(rest, NARU__CHAR_TARGET);
     if (target == 0 || (target < rest.size && rest.data[target] != ' ')) {
-        return naru__head_bad(head, at + method + 1 + target, "9112 3.2",
-                              "A character that no request target has.");
+        return naru__head_bad(head, at + method + 1 + target, "9112 3.2", "A character that no request target has.");
     }
     if (target == rest.size) {
         return naru__head_bad(head, at + line.size, "9112 3", "The request line has no HTTP version.");
@@ -87,8 +84,7 @@ naru_status naru__head_request_line(naru_http_head *head, naru_span line)
         return status;
     }
     if (version.size > 8) {
-        return naru__head_bad(head, at + version_at + 8, "9112 3",
-                              "The request line goes on behind the version.");
+        return naru__head_bad(head, at + version_at + 8, "9112 3", "The request line goes on behind the version.");
     }
     head->method = naru__range_of(at, method);
     head->target = naru__range_of(at + method + 1, target);

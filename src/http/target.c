@@ -18,8 +18,7 @@ static void split(naru_http_head *head, naru_span text, size_t at)
     size_t path = find(text, '?');
     head->path = naru__range_of(at, path);
     head->path_is_root = path == 0;
-    head->query =
-        path == text.size ? naru__range_of(at, 0) : naru__range_of(at + path + 1, text.size - path - 1);
+    head->query = path == text.size ? naru__range_of(at, 0) : naru__range_of(at + path + 1, text.size - path - 1);
 }
 
 /* The bytes of the scheme and its `://`, 0 if it is none that leads here. */
@@ -28,8 +27,7 @@ static size_t scheme_size(naru_span target)
     static const char *const schemes[] = {"http://", "https://", "ws://", "wss://"};
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
         naru_span scheme = naru_span_of(schemes[i]);
-        if (target.size >= scheme.size &&
-            naru_span_equal_nocase(naru__span_first(target, scheme.size), scheme)) {
+        if (target.size >= scheme.size && naru_span_equal_nocase(naru__span_first(target, scheme.size), scheme)) {
             return scheme.size;
         }
     }
@@ -58,8 +56,7 @@ static naru_status absolute_form(naru_http_head *head, naru_span target)
 static naru_status authority_form(naru_http_head *head, naru_span target)
 {
     if (!naru__host_port_valid(target, true)) {
-        return naru__head_bad(head, head->target.begin, "9112 3.2.3",
-                              "CONNECT needs a target of host and port.");
+        return naru__head_bad(head, head->target.begin, "9112 3.2.3", "CONNECT needs a target of host and port.");
     }
     head->path = head->target;
     return NARU_OK;

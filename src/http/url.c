@@ -9,9 +9,9 @@ static const size_t TEXT_BYTES_MAX = 65536;
 
 static naru_status read_all(naru__url_parser *p)
 {
-    static naru_status (*const steps[])(naru__url_parser *) = {naru__url_scheme_read,
-                                                               naru__url_authority_read, naru__url_path_read,
-                                                               naru__url_query_read, naru__url_fragment_read};
+    static naru_status (*const steps[])(naru__url_parser *) = {naru__url_scheme_read, naru__url_authority_read,
+                                                               naru__url_path_read, naru__url_query_read,
+                                                               naru__url_fragment_read};
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         naru_status status = steps[i](p);
         if (status != NARU_OK) {
@@ -51,8 +51,7 @@ static naru_status parse(naru__url_parser *p, naru_span text)
     return status;
 }
 
-naru_status naru_url_parse(naru_url *url, naru_span text, const naru_allocator *allocator,
-                           const char **reason_out)
+naru_status naru_url_parse(naru_url *url, naru_span text, const naru_allocator *allocator, const char **reason_out)
 {
     memset(url, 0, sizeof *url);
     naru_buf_init(&url->text, allocator);

@@ -61,8 +61,7 @@ naru_status naru__url_scheme_read(naru__url_parser *p)
     return refuse(p, "The URL's scheme is none of ws, wss, http and https.");
 }
 
-static naru_status append_part(naru__url_parser *p, naru_span text, naru__percent_set set,
-                               naru__range *part_out)
+static naru_status append_part(naru__url_parser *p, naru_span text, naru__percent_set set, naru__range *part_out)
 {
     size_t begin = naru__buf_size(p->out);
     naru_status status = naru__percent_append(p->out, text, set);

@@ -44,6 +44,9 @@ static naru_status open_lane(naru_crew *crew, lane *self)
     if (!self->loop) {
         return options->loop && options->loop->backend == NARU_BACKEND_IO_URING ? NARU_ERR_SYSTEM : NARU_ERR_MEMORY;
     }
+    if (self->number == 0) {
+        crew->deal.loop = self->loop;
+    }
     naru_status status = naru_server_new(self->loop, options->server, &self->server);
     if (status < 0) {
         return status;
@@ -271,6 +274,9 @@ static void end_lane(lane *self)
     naru_server_counters(server, &self->counts);
     self->counts.connections = self->counts.websockets = 0;
     self->server = NULL;
+    if (self->number == 0) {
+        server->hand->server = NULL; /* somebody's last connection may still be told of */
+    }
     naru_server_free(server);
     pthread_mutex_lock(&crew->lock);
     self->ended = true;

@@ -68,8 +68,9 @@ static void pause_if_full(naru__deal *deal)
 static void go_on(void *user)
 {
     naru__deal *deal = user;
-    if (!atomic_load(&deal->full)) {
-        naru__server_listen_pause(deal->hands[0].server, false);
+    naru_server *first = deal->hands[0].server;
+    if (first && !atomic_load(&deal->full)) {
+        naru__server_listen_pause(first, false);
     }
 }
 
@@ -80,7 +81,7 @@ void naru__deal_released(naru__hand *hand)
     if (!atomic_exchange(&deal->full, false)) {
         return;
     }
-    if (naru_loop_post(deal->hands[0].server->loop, go_on, deal) < 0) {
+    if (naru_loop_post(deal->loop, go_on, deal) < 0) {
         atomic_store(&deal->full, true); /* the next one that goes tries again */
     }
 }

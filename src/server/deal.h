@@ -8,12 +8,13 @@
 /* One server of those that are dealt to. */
 struct naru__hand {
     naru__deal *deal;
-    naru_server *server;
-    atomic_uint held; /* connections, those on their way to it included */
+    naru_server *server; /* of the first: NULL once it has ended, on its own thread */
+    atomic_uint held;    /* connections, those on their way to it included */
 };
 
 struct naru__deal {
     naru__hand *hands; /* the first one accepts */
+    naru_loop *loop;   /* the first one's, which outlives all servers: other threads post to it */
     uint32_t count;
     uint32_t next;    /* where to begin looking */
     atomic_bool full; /* none has room: the listeners are paused */

@@ -210,9 +210,9 @@ static void on_end(naru__stream *stream, naru_status why)
     if (exchange->phase == NARU__EXCHANGE_ACCEPTED) {
         return;
     }
-    bool waits = (exchange->phase == NARU__EXCHANGE_ASKED && !exchange->request.upgrade &&
-                  !exchange->request.end_is_leaving) ||
-                 exchange->phase == NARU__EXCHANGE_SENDING || exchange->phase == NARU__EXCHANGE_FLUSHING;
+    bool waits =
+        (exchange->phase == NARU__EXCHANGE_ASKED && !exchange->request.upgrade && !exchange->request.end_is_leaving) ||
+        exchange->phase == NARU__EXCHANGE_SENDING || exchange->phase == NARU__EXCHANGE_FLUSHING;
     if (why == NARU_END && exchange->phase == NARU__EXCHANGE_ASKED) {
         be_impatient(exchange);
     }

@@ -179,12 +179,16 @@ naru_status naru_succession_begin(naru_succession *succession, naru_loop *loop, 
     succession->loop = loop;
     succession->on_succeeded = on_succeeded;
     succession->user = user;
+    naru_status waits = naru__succession_wait(succession);
+    if (waits < 0) {
+        succession->loop = NULL;
+        return waits;
+    }
     naru_status told = naru__succession_relieve(succession);
     pthread_mutex_lock(&succession->lock);
     succession->theirs = false;
     pthread_mutex_unlock(&succession->lock);
-    naru_status waits = naru__succession_wait(succession);
-    return waits < 0 ? waits : told;
+    return told;
 }
 
 /* The file is ours only as long as nobody put another in its place. */

@@ -218,18 +218,17 @@ naru_status naru__succession_relieve(naru_succession *succession)
     if (succession->predecessor < 0) {
         return NARU_OK;
     }
-    naru__packet *packet = naru__alloc(naru_allocator_default(), sizeof *packet);
-    naru_status status = packet ? NARU_OK : NARU_ERR_MEMORY;
-    if (packet) {
-        packet->fds_count = 0;
-        memcpy(packet->bytes, taken, sizeof taken - 1);
-        packet->size = sizeof taken - 1;
-        for (size_t i = 0; i < succession->got.count; i++) {
-            packet->bytes[packet->size++] = succession->got.all[i].taken ? '1' : '0';
-        }
-        status = naru__packet_send(succession->predecessor, packet);
+    char answer[sizeof taken + NARU__SUCCESSION_SOCKETS_MAX];
+    size_t size = sizeof taken - 1;
+    memcpy(answer, taken, size);
+    for (size_t i = 0; i < succession->got.count; i++) {
+        answer[size++] = succession->got.all[i].taken ? '1' : '0';
     }
-    naru__free(naru_allocator_default(), packet, sizeof *packet);
+    ssize_t sent;
+    do {
+        sent = send(succession->predecessor, answer, size, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    naru_status status = sent == (ssize_t)size ? NARU_OK : NARU_ERR_CLOSED;
     for (size_t i = 0; i < succession->got.count; i++) {
         if (!succession->got.all[i].taken) {
             close(succession->got.all[i].fd);

@@ -22,7 +22,8 @@ bool naru__msgpack_fail(naru__msgpack_reader *r, naru_status status, const char 
 static bool take(naru__msgpack_reader *r, size_t size, naru_span *out)
 {
     if (size > r->in.size - r->at) {
-        return naru__msgpack_fail(r, NARU_ERR_PROTOCOL, "The message ends inside a value.");
+        (void)naru__msgpack_fail(r, NARU_ERR_PROTOCOL, "The message ends inside a value.");
+        return false;
     }
     *out = (naru_span){r->in.data + r->at, size};
     r->at += size;

@@ -114,8 +114,7 @@ static void hear(naru__sio_client *client, naru_sio_socket *socket, const naru__
     }
 }
 
-/* A second CONNECT is an offence, but clients that connect by themselves and are told to as well send two in one
- * breath. */
+/* A second CONNECT is an offence, but clients that connect by themselves and are told to as well send two at once. */
 static bool is_repeated(const naru_sio_socket *socket, const naru__sio_packet *packet)
 {
     uint32_t now_ms = (uint32_t)naru_loop_now_ms(socket->nsp->io->loop);

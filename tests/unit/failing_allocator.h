@@ -56,8 +56,7 @@ static inline void failing__hold(bool holds, const char *what)
 static inline void *failing__resize(void *user, void *block, size_t old_bytes, size_t new_bytes)
 {
     failing_allocator *memory = user;
-    failing__hold(old_bytes == (block ? failing__size(block) : 0),
-                  "old_bytes is not what was asked for the block");
+    failing__hold(old_bytes == (block ? failing__size(block) : 0), "old_bytes is not what was asked for the block");
     if (new_bytes == 0) {
         failing__free(memory, block);
         return NULL;

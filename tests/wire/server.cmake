@@ -3,7 +3,8 @@ foreach(part abuse bad body budget count crew files given keep line memory peer 
   naru_unit_test(wire.server_${part} WET SOURCES server_${part}_test.c LABELS wet)
 endforeach()
 foreach(part listen tls)
-  naru_unit_test(wire.server_${part} WET SOURCES server_${part}_test.c LIBS OpenSSL::SSL OpenSSL::Crypto LABELS wet)
+  naru_unit_test(wire.server_${part} WET SOURCES server_${part}_test.c LIBS OpenSSL::SSL OpenSSL::Crypto LABELS wet
+    TIMEOUT 300)
 endforeach()
 # Server processes that follow each other; a few times, and often.
 naru_unit_test(wire.server_succession WET SOURCES server_succession_test.c ARGS 3 LABELS wet)
@@ -11,3 +12,6 @@ naru_unit_test(wire.server_succession_often WET SOURCES server_succession_test.c
 # The one test of many reloads again, by a name and a label of its own.
 naru_unit_test(wire.server_tls_reload WET SOURCES server_tls_test.c LIBS OpenSSL::SSL OpenSSL::Crypto
   ARGS "two hundred reloads under load" LABELS wet faults)
+# The library's default allocator is the test's own.
+naru_unit_test(wire.server_scarce WET ONE_BACKEND SOURCES server_scarce_test.c LABELS wet)
+target_link_options(test_wire_server_scarce PRIVATE -Wl,--wrap=naru_allocator_default)

@@ -125,7 +125,8 @@ static void site_open(site *self, bool clients, bool optional)
 {
     char bound[128] = "", reason[256] = "";
     memset(self, 0, sizeof *self);
-    rig_open(&self->at, NULL);
+    naru_server_options patient = {.conn.ws.ping_interval_ms = NARU_NEVER}; /* its peers read only when asked */
+    rig_open(&self->at, &patient);
     snprintf(self->folder, sizeof self->folder, "/tmp/naru-tls-XXXXXX");
     if (!mkdtemp(self->folder)) {
         rig_die("cannot make a folder");

@@ -235,6 +235,5 @@ TEST_MAIN({"random work matches the model", random_work_matches_the_model},
           {"the end of time can be reached", the_end_of_time_can_be_reached},
           {"waiting costs one wake-up a level", waiting_costs_one_wake_up_a_level},
           {"time does not go back", time_does_not_go_back},
-          {"a timer may be stopped while it waits to be taken",
-           a_timer_may_be_stopped_while_it_waits_to_be_taken},
+          {"a timer may be stopped while it waits to be taken", a_timer_may_be_stopped_while_it_waits_to_be_taken},
           {"a past time comes out of the same round", a_past_time_comes_out_of_the_same_round})

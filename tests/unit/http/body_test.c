@@ -79,8 +79,7 @@ static naru_http_body body_of(naru_http_role role, const char *head_text, bool h
     return body;
 }
 
-static void check_body(naru_http_body body, const char *text, naru_status status, const char *content,
-                       size_t taken)
+static void check_body(naru_http_body body, const char *text, naru_status status, const char *content, size_t taken)
 {
     int before = check__failures;
     outcome result = read_in_all_ways(body, naru_span_of(text));
@@ -99,8 +98,7 @@ TEST(a_body_of_known_length_ends_there)
     check_body(body, "helloGET", NARU_END, "hello", 5);
     check_body(body, "hell", NARU_MORE, "hell", 4);
     CHECK(!naru_http_body_until_close(&body));
-    check_body(body_of(NARU_HTTP_REQUEST, REQUEST "Content-Length: 0\r\n\r\n", true, 0), "GET", NARU_END, "",
-               0);
+    check_body(body_of(NARU_HTTP_REQUEST, REQUEST "Content-Length: 0\r\n\r\n", true, 0), "GET", NARU_END, "", 0);
     check_body(body_of(NARU_HTTP_REQUEST, REQUEST "\r\n", true, 9), "GET", NARU_END, "", 0);
 }
 
@@ -134,8 +132,8 @@ TEST(some_responses_have_no_body)
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         check_body(body_of(NARU_HTTP_RESPONSE, none[i].head, none[i].has_body, 9), "hello", NARU_END, "", 0);
     }
-    check_body(body_of(NARU_HTTP_RESPONSE, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true, 9), "hello!",
-               NARU_END, "hello", 5);
+    check_body(body_of(NARU_HTTP_RESPONSE, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true, 9), "hello!", NARU_END,
+               "hello", 5);
 }
 
 TEST(a_response_without_length_ends_with_the_connection)
@@ -271,8 +269,7 @@ TEST(framing_has_limits_of_its_own)
 TEST_MAIN({"a body of known length ends there", a_body_of_known_length_ends_there},
           {"a length past the limit is refused at once", a_length_past_the_limit_is_refused_at_once},
           {"some responses have no body", some_responses_have_no_body},
-          {"a response without length ends with the connection",
-           a_response_without_length_ends_with_the_connection},
+          {"a response without length ends with the connection", a_response_without_length_ends_with_the_connection},
           {"chunks are joined", chunks_are_joined}, {"bad chunks are refused", bad_chunks_are_refused},
           {"chunks keep to the limit", chunks_keep_to_the_limit},
           {"framing has limits of its own", framing_has_limits_of_its_own})

@@ -44,8 +44,7 @@ static void check_written(const naru_cookie *cookie, const char *expected)
     naru_buf out = {0};
     CHECK_EQ(naru_buf_append(&out, naru_span_of("<")), NARU_OK);
     CHECK_EQ(naru_cookie_write(&out, cookie), NARU_OK);
-    CHECK_BYTES(((naru_span){naru_buf_span(&out).data + 1, naru_buf_span(&out).size - 1}),
-                naru_span_of(expected));
+    CHECK_BYTES(((naru_span){naru_buf_span(&out).data + 1, naru_buf_span(&out).size - 1}), naru_span_of(expected));
     naru_buf_deinit(&out);
 }
 

@@ -149,12 +149,9 @@ TEST(good_heads_are_told_in_full)
     check_story(NARU_HTTP_REQUEST, "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n",
                 "CONNECT|a:443|||1.1 0|Host|a:443|");
     check_story(NARU_HTTP_REQUEST, "GET http://a HTTP/1.1\r\nHost: a\r\n\r\n", "GET|/|||1.1 0|Host|a|");
-    check_story(NARU_HTTP_REQUEST, "GET WSS://[::1]:8?q HTTP/1.1\r\nHost: a\r\n\r\n",
-                "GET|/|q||1.1 0|Host|a|");
-    check_story(NARU_HTTP_REQUEST, "GET http://a/b?c/d HTTP/1.1\r\nHost: a\r\n\r\n",
-                "GET|/b|c/d||1.1 0|Host|a|");
-    check_story(NARU_HTTP_REQUEST, "GET //x/%2e%2e HTTP/1.1\r\nHost: a\r\n\r\n",
-                "GET|//x/%2e%2e|||1.1 0|Host|a|");
+    check_story(NARU_HTTP_REQUEST, "GET WSS://[::1]:8?q HTTP/1.1\r\nHost: a\r\n\r\n", "GET|/|q||1.1 0|Host|a|");
+    check_story(NARU_HTTP_REQUEST, "GET http://a/b?c/d HTTP/1.1\r\nHost: a\r\n\r\n", "GET|/b|c/d||1.1 0|Host|a|");
+    check_story(NARU_HTTP_REQUEST, "GET //x/%2e%2e HTTP/1.1\r\nHost: a\r\n\r\n", "GET|//x/%2e%2e|||1.1 0|Host|a|");
     check_story(NARU_HTTP_REQUEST, "GET / HTTP/1.1\r\nHost: a\r\nX: \x80\xff\r\n\r\n",
                 "GET|/|||1.1 0|Host|a|X|\x80\xff|");
     check_story(NARU_HTTP_RESPONSE, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n",
@@ -337,21 +334,18 @@ TEST(ambiguous_lengths_are_refused)
         {HOST "Content-Length: 55\r\n\r\n", HOST "Content-Length: 5 5\r\n\r\n", 400, 42, 0},
         {HOST "Content-Length: 5\r\n\r\n", HOST "Content-Length: 0x5\r\n\r\n", 400, 42, 0},
         {HOST "Content-Length: 0\r\n\r\n", HOST "Content-Length: \r\n\r\n", 400, 41, 0},
-        {HOST "Content-Length: 18446744073709551615\r\n\r\n",
-         HOST "Content-Length: 18446744073709551616\r\n\r\n", 400, 60, 0},
+        {HOST "Content-Length: 18446744073709551615\r\n\r\n", HOST "Content-Length: 18446744073709551616\r\n\r\n", 400,
+         60, 0},
         {HOST "Content-Length: 5\r\n\r\n", HOST "Content-Length: 5\r\ncontent-length: 5\r\n\r\n", 400, 44, 0},
-        {HOST "Content-Length: 5\r\n\r\n", HOST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
-         400, 44, 0},
-        {HOST "Transfer-Encoding: chunked\r\n\r\n",
-         HOST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", 400, 53, 0},
+        {HOST "Content-Length: 5\r\n\r\n", HOST "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400, 44, 0},
+        {HOST "Transfer-Encoding: chunked\r\n\r\n", HOST "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", 400,
+         53, 0},
         {HOST "Transfer-Encoding: CHUNKED\r\n\r\n", HOST "Transfer-Encoding: chunke\r\n\r\n", 400, 44, 0},
-        {HOST "Transfer-Encoding: chunked\r\n\r\n", HOST "Transfer-Encoding: gzip, chunked\r\n\r\n", 400, 44,
-         0},
+        {HOST "Transfer-Encoding: chunked\r\n\r\n", HOST "Transfer-Encoding: gzip, chunked\r\n\r\n", 400, 44, 0},
         {HOST "Transfer-Encoding: chunked\r\n\r\n", HOST "Transfer-Encoding: \r\n\r\n", 400, 44, 0},
         {HOST "Transfer-Encoding: chunked\r\n\r\n",
          HOST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400, 53, 0},
-        {HOST "Transfer-Encoding: chunked\r\n\r\n", "GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
-         400, 16, 0},
+        {HOST "Transfer-Encoding: chunked\r\n\r\n", "GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400, 16, 0},
     };
     check_twins(NARU_HTTP_REQUEST, cases, sizeof cases / sizeof cases[0]);
 }
@@ -390,8 +384,7 @@ static void put(naru_buf *buf, const char *text)
     CHECK_EQ(naru_buf_append(buf, naru_span_of(text)), NARU_OK);
 }
 
-static void check_limit(naru_buf *text, const naru_http_limits *limits, naru_status status,
-                        uint16_t http_status)
+static void check_limit(naru_buf *text, const naru_http_limits *limits, naru_status status, uint16_t http_status)
 {
     outcome result = read_in_all_ways(NARU_HTTP_REQUEST, limits, naru_buf_span(text));
     CHECK_EQ(result.status, status);
@@ -472,9 +465,8 @@ static naru_http_head *head_of(naru_http_role role, const char *text)
 
 TEST(fields_are_found_without_case)
 {
-    naru_http_head *head =
-        head_of(NARU_HTTP_REQUEST, HOST "X-A: 1\r\nx-a: 2\r\nConnection: keep-alive, Upgrade\r\n"
-                                        "connection: \"a, close\" , x\r\n\r\n");
+    naru_http_head *head = head_of(NARU_HTTP_REQUEST, HOST "X-A: 1\r\nx-a: 2\r\nConnection: keep-alive, Upgrade\r\n"
+                                                           "connection: \"a, close\" , x\r\n\r\n");
     naru_span value = naru_span_of("unchanged");
     CHECK(!naru_http_head_find(head, "x-b", &value));
     CHECK_SPAN(value, "unchanged");
@@ -517,12 +509,10 @@ TEST_MAIN({"good heads are told in full", good_heads_are_told_in_full},
           {"what follows the head stays in the input", what_follows_the_head_stays_in_the_input},
           {"a head without its end wants more", a_head_without_its_end_wants_more},
           {"bad request lines are refused", bad_request_lines_are_refused},
-          {"bad targets are refused", bad_targets_are_refused},
-          {"bad lines are refused", bad_lines_are_refused}, {"bad hosts are refused", bad_hosts_are_refused},
+          {"bad targets are refused", bad_targets_are_refused}, {"bad lines are refused", bad_lines_are_refused},
+          {"bad hosts are refused", bad_hosts_are_refused},
           {"ambiguous lengths are refused", ambiguous_lengths_are_refused},
           {"bad status lines are refused", bad_status_lines_are_refused},
-          {"limits hold to the byte", limits_hold_to_the_byte},
-          {"limits can be chosen", limits_can_be_chosen},
+          {"limits hold to the byte", limits_hold_to_the_byte}, {"limits can be chosen", limits_can_be_chosen},
           {"fields are found without case", fields_are_found_without_case},
-          {"keeping alive depends on version and connection",
-           keeping_alive_depends_on_version_and_connection})
+          {"keeping alive depends on version and connection", keeping_alive_depends_on_version_and_connection})

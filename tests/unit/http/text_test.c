@@ -118,7 +118,7 @@ TEST(without_memory_nothing_is_written)
 }
 
 TEST_MAIN({"the characters are those of the grammar", the_characters_are_those_of_the_grammar},
-          {"tokens and values", tokens_and_values}, {"lists are walked", lists_are_walked},
-          {"phrases", phrases}, {"heads are written", heads_are_written},
+          {"tokens and values", tokens_and_values}, {"lists are walked", lists_are_walked}, {"phrases", phrases},
+          {"heads are written", heads_are_written},
           {"nothing is smuggled into a head", nothing_is_smuggled_into_a_head},
           {"without memory nothing is written", without_memory_nothing_is_written})
