@@ -573,6 +573,51 @@ check("long answers are compressed for who takes it", async () => {
   await request(session.url, { method: "POST", body: "4" + "x".repeat(5000) });
   assert.equal((await request(session.url, { headers: { "Accept-Encoding": "gzip;q=0" } })).text.length, 5001);
 });
+// With ws a message that is sent in the 101's own event arrives with the server before its open packet is due.
+check("an open packet that is to come later: nothing overtakes it", async () => {
+  for (const revision of [3, 4]) {
+    const began = performance.now();
+    const socket = new WebSocket(`${fixture.ws}?EIO=${revision}&transport=websocket`);
+    const heard = [];
+    const both = new Promise((resolve, reject) => {
+      socket.on("error", reject);
+      socket.on("close", () => reject(new Error("closed")));
+      socket.on("message", (data) => {
+        heard.push({ data: data.toString(), after: performance.now() - began });
+        if (heard.length === 2) resolve();
+      });
+    });
+    socket.on("open", () => socket.send("4early"));
+    await both;
+    assert.equal(heard[0].data[0], "0");
+    assert.ok(heard[0].after >= 49, `${heard[0].after} ms`);
+    assert.equal(heard[1].data, "4early");
+    socket.removeAllListeners("close");
+    socket.close();
+  }
+});
+check("an open packet that is to come later: a client that leaves before it", async () => {
+  const before = await openFiles(fixture.process.pid);
+  for (let i = 0; i < 20; i++) {
+    const socket = new WebSocket(`${fixture.ws}?EIO=4&transport=websocket`);
+    await new Promise((resolve) => socket.on("open", resolve));
+    const closed = new Promise((resolve) => socket.on("close", resolve));
+    if (i % 2) socket.terminate();
+    else socket.close();
+    await closed;
+  }
+  const session = await open(fixture, 4);
+  assert.equal((await request(session.url, { method: "POST", body: "1" })).text, "ok");
+  assert.equal(await fixture.reason(session.sid), "transport close");
+  while ((await openFiles(fixture.process.pid)) > before + 2);
+});
+check("a GET right behind the deadline finds no session", async () => {
+  for (let i = 0; i < 5; i++) {
+    const session = await open(fixture, 4);
+    await new Promise((resolve) => setTimeout(resolve, 501)); // timers of Node may come a little early
+    assert.equal((await request(session.url)).status, 400);
+  }
+});
 check("the cookie and the initial packet", async () => {
   const own = await Fixture.start(process.argv[2], "--slow", "--cookie", "--initial");
   try {
