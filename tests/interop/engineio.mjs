@@ -80,7 +80,8 @@ class Wire {
     this.socket.on("message", (data, binary) => this.push(binary ? data : data.toString()));
     this.socket.on("error", () => {});
     this.closed = new Promise((resolve) =>
-      this.socket.on("close", (code) => {
+      this.socket.on("close", (code, reason) => {
+        this.reason = reason.toString();
         this.push(undefined);
         resolve(code);
       }),
@@ -343,6 +344,7 @@ for (const revision of [4, 3]) {
     const { sid } = JSON.parse((await wire.next()).slice(1));
     wire.send("4" + "x".repeat(1000001));
     assert.equal(await wire.closed, 1009);
+    assert.equal(wire.reason, "");
     assert.equal(await calm.reason(sid), "transport error");
   });
 
@@ -630,6 +632,41 @@ check("the cookie and the initial packet", async () => {
     await wire.next();
     assert.equal(await wire.next(), "4hi");
     wire.socket.close();
+  } finally {
+    assert.equal(await own.stop(), 0);
+  }
+});
+
+check("engine.io-client 6: the server of its own suite", async () => {
+  const own = await Fixture.start(process.argv[2], "--client");
+  try {
+    for (const transports of [["polling"], ["websocket"]]) {
+      const client = new Client4(`http://${own.host}`, { transports, withCredentials: true });
+      const heard = [];
+      const all = new Promise((resolve, reject) => {
+        client.on("error", reject);
+        client.on("message", (data) => heard.push(data) === 7 && resolve());
+      });
+      await once(client, "open");
+      // Merged into payloads of at most 100 bytes, or of one packet each.
+      for (const text of ["a".repeat(99), "b".repeat(30), "c".repeat(66), "€".repeat(33)]) client.send(text);
+      client.send("give binary");
+      client.send("give utf8");
+      await all;
+      assert.deepEqual(heard.slice(0, 5), ["hi", "a".repeat(99), "b".repeat(30), "c".repeat(66), "€".repeat(33)]);
+      assert.deepEqual([...heard[5]], [0, 1, 2, 3, 4]);
+      assert.match(heard[6], /^пойду/);
+      const cookies = once(client, "message");
+      client.send("sendHeaders");
+      // Only the transport that is asked by a request has cookies to tell of.
+      if (transports[0] === "polling") assert.equal(JSON.parse(await cookies).cookie, "1=1; 2=2");
+      client.removeAllListeners("error");
+      const closed = once(client, "close");
+      client.send("x".repeat(101));
+      assert.match(await closed, transports[0] === "polling" ? /^transport error$/ : /^transport close$/);
+    }
+    const refused = await request(`${own.url}?EIO=4&transport=polling&deny=1`);
+    assert.deepEqual([refused.status, JSON.parse(refused.text).code], [403, 4]);
   } finally {
     assert.equal(await own.stop(), 0);
   }
