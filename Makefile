@@ -21,7 +21,10 @@ help:
 	@echo 'make lint     clang-tidy and cppcheck'
 	@echo 'make format   clang-format, in place'
 	@echo 'make fuzz     the fuzz targets for FUZZ_SECONDS=$(FUZZ_SECONDS) each; FUZZ=regex chooses'
-	@echo 'make soak     the long tests that make test leaves out'
+	@echo 'make soak     the long tests that make test leaves out: hours in small'
+	@echo 'make faults   sieges: rude peers, failing system calls, hand-overs and reloads under load, many times'
+	@echo 'make abi      the library beside that of the last tag: what would programs notice?'
+	@echo 'make valgrind the unit and wire tests under memcheck; TESTS=regex chooses'
 	@echo 'make deps     install what make test needs'
 	@echo 'make clean    remove build/'
 
@@ -50,10 +53,24 @@ test: deps
 	@printf 'subdirs(../%s)\n' $(CTEST_PRESETS) > build/all/CTestTestfile.cmake
 	@cd build/all && ctest -j $(TEST_JOBS) --output-on-failure --timeout 120 --no-tests=error -R '$(TESTS)'
 
-# What takes too long for every day: a message of 10 GiB each way.
+# What takes too long for every day: a message of 10 GiB each way, minutes of even load.
 .PHONY: soak
 soak: build-release
 	@cd build/release && ctest -C soak -L soak --verbose --no-tests=error
+
+# In `make test` each of them is run once; here so often that what is lost each time would be seen.
+.PHONY: faults
+faults: build-release
+	@cd build/release && ctest -C faults -L faults --output-on-failure --no-tests=error
+
+.PHONY: abi
+abi:
+	@tools/abi
+
+# A build directory of its own, for memcheck knows neither sanitizers nor the machine's newest vectors.
+.PHONY: valgrind
+valgrind: build-debug
+	@tools/valgrind build/debug '$(TESTS)'
 
 # A build directory of its own: the seconds stay what they are in `make test`.
 FUZZ ?= .

@@ -55,6 +55,9 @@ FANOUT = {"floor send()": floor("fanout", "106", "102"), "floor io_uring": floor
 FANOUT_DEFLATE = {"naru plain": FANOUT["naru"], "naru": FANOUT["naru"] + ["--deflate"],
                   "ws": node("ws.mjs", "--topic", "--deflate")}
 
+SOCKETIO = {"naru": [str(BUILD / "tests" / "fixtures" / "sio-bench"), "--listen", "127.0.0.1:0"],
+            "socket.io": node("socketio.mjs")}
+
 
 def row(key, title, servers, load, figure="server_us", unit="µs a message", once=False):
     return {"key": key, "title": title, "servers": servers, "load": load.split(), "figure": figure, "unit": unit,
@@ -99,6 +102,19 @@ ROWS = [
     row("latency", "latency at 20,000 messages a second, 64 connections, open loop: median",
         {name: ECHO[name] for name in ECHO if name not in ("socket.io", "websockets")},
         "--size 20 --rate 20000", "p50_us", "µs"),
+    row("socketio-20", "Socket.IO: 20 B event with acknowledgement, 64 connections", SOCKETIO, "--socketio --size 20"),
+    row("socketio-20-d16", "Socket.IO: 20 B event with acknowledgement, 64 connections, 16 in flight", SOCKETIO,
+        "--socketio --size 20 --depth 16"),
+    row("socketio-fanout", "Socket.IO: 100 B to a room of 1,000, one in flight", SOCKETIO,
+        "--socketio --mode publish --connections 1000 --size 100", unit="µs a delivery"),
+    row("socketio-fanout-w8", "Socket.IO: 100 B to a room of 1,000, eight in flight", SOCKETIO,
+        "--socketio --mode publish --connections 1000 --size 100 --depth 8", unit="µs a delivery"),
+    row("socketio-handshake", "Socket.IO: from the connection to the namespace's CONNECT, 64 at once", SOCKETIO,
+        "--socketio --mode shake", unit="µs a handshake"),
+    row("socketio-idle", "Socket.IO: idle session over WebSocket", SOCKETIO,
+        "--socketio --mode idle --connections 5000", "idle_bytes", "bytes", once=True),
+    row("socketio-idle-touched", "Socket.IO: idle session over WebSocket after one event", SOCKETIO,
+        "--socketio --mode idle --connections 5000", "touched_bytes", "bytes", once=True),
 ]
 
 
@@ -118,8 +134,10 @@ def load_arguments(the_row, server, seconds):
     if server.startswith("floor"):
         arguments.append("--raw")
         arguments += ["--raw-answer", "102"] if "publish" in arguments else []
-    if server == "socket.io":
-        arguments += ["--socketio", "--path", "/socket.io/?EIO=4&transport=websocket", "--content", "ascii"]
+    if server == "socket.io" and "--socketio" not in arguments:
+        arguments.append("--socketio")
+    if "--socketio" in arguments:
+        arguments += ["--content", "ascii"]
     if the_row["key"] == "fanout-deflate" and server != "naru plain":
         arguments.append("--deflate")
     return arguments

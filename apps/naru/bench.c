@@ -71,38 +71,26 @@ static void on_signal(void *user, int signal)
 
 /* ---- threads ------------------------------------------------------------------------------------------------- */
 
-/* Each of the two halves on all lanes, so that nothing is measured while others still connect. */
-typedef struct bench_half {
-    bench_lane *lane;
-    void (*live)(bench_lane *lane);
-    pthread_t thread;
-    bool started;
-} bench_half;
-
-static void *run_half(void *user)
+static void *live(void *user)
 {
-    const bench_half *half = user;
-    half->live(half->lane);
+    bench_lane_live(user);
     return NULL;
 }
 
-static void on_all_lanes(bench_run *run, void (*live)(bench_lane *lane))
+/* A loop belongs to the thread that runs it, so a lane lives on one thread; the first on this one. */
+static void live_all(bench_run *run)
 {
-    bench_half halves[THREADS_MAX];
-    for (uint32_t i = 0; i < run->lanes_count; i++) {
-        halves[i] = (bench_half){.lane = &run->lanes[i], .live = live};
-        if (i > 0) {
-            halves[i].started = pthread_create(&halves[i].thread, NULL, run_half, &halves[i]) == 0;
-            if (!halves[i].started) {
-                bench_fail(run, EXIT_OWN, "a thread cannot be started");
-            }
-        }
+    pthread_t threads[THREADS_MAX];
+    uint32_t started = 1;
+    while (started < run->lanes_count && pthread_create(&threads[started], NULL, live, &run->lanes[started]) == 0) {
+        started++;
     }
-    live(&run->lanes[0]);
-    for (uint32_t i = 1; i < run->lanes_count; i++) {
-        if (halves[i].started) {
-            (void)pthread_join(halves[i].thread, NULL);
-        }
+    if (started < run->lanes_count) {
+        bench_fail(run, EXIT_OWN, "a thread cannot be started");
+    }
+    bench_lane_live(&run->lanes[0]);
+    for (uint32_t i = 1; i < started; i++) {
+        (void)pthread_join(threads[i], NULL);
     }
 }
 
@@ -133,12 +121,11 @@ static int judge(bench_run *run, const bench_counts *sum)
 
 static int measure(bench_run *run)
 {
-    on_all_lanes(run, bench_lane_connect);
-    if (atomic_load(&run->over)) {
+    live_all(run);
+    if (atomic_load(&run->arrived) < run->lanes_count) {
         int status = atomic_load(&run->status);
         return status == EXIT_CLEAN ? EXIT_SIGNAL + SIGINT : status;
     }
-    on_all_lanes(run, bench_lane_measure);
     bench_counts *sum = calloc(1, sizeof *sum);
     if (!sum) {
         return EXIT_OWN;

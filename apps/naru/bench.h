@@ -82,8 +82,9 @@ typedef struct bench_run {
     const char *url;
     bench_content content;
     naru_tls *tls;
-    atomic_bool over;  /* a signal, or a lane that failed */
-    atomic_int status; /* the first failure's exit status; 0: none */
+    atomic_bool over;    /* a signal, or a lane that failed */
+    atomic_int status;   /* the first failure's exit status; 0: none */
+    atomic_uint arrived; /* lanes whose connections are all open */
     uint32_t lanes_count;
     bench_lane *lanes;
 } bench_run;
@@ -106,11 +107,10 @@ struct bench_lane {
 };
 
 uint64_t bench_now_ns(void);
-/* bench_lane.c: the whole life of one lane, on its thread. connected(run) is called between opening and measuring, and
- * answers whether to go on. */
+/* bench_lane.c */
 NARU_MUST_USE naru_status bench_lane_open(bench_lane *lane, bench_run *run, uint32_t number);
-void bench_lane_connect(bench_lane *lane);
-void bench_lane_measure(bench_lane *lane);
+/* Connect, wait for the other lanes, measure, and close: all on the calling thread. */
+void bench_lane_live(bench_lane *lane);
 void bench_lane_free(bench_lane *lane);
 
 /* bench_conn.c */

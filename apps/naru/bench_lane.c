@@ -71,7 +71,7 @@ static void turn(bench_lane *lane, uint32_t timeout_ms)
     }
 }
 
-void bench_lane_connect(bench_lane *lane)
+static void connect_all(bench_lane *lane)
 {
     while (!over(lane) && lane->opened < lane->conns_count) {
         while (lane->dialled < lane->conns_count && lane->dialled - lane->opened < DIALS_MAX && !over(lane)) {
@@ -81,16 +81,18 @@ void bench_lane_connect(bench_lane *lane)
     }
 }
 
-static void issue_due(bench_lane *lane, uint64_t now_ns)
+/* false: there may be more. */
+static bool issue_due(bench_lane *lane, uint64_t now_ns)
 {
     for (int i = 0; i < ISSUES_MAX; i++) {
         bench_conn *conn = &lane->conns[lane->issued % lane->conns_count];
         if (bench_due_ns(conn, lane->issued / lane->conns_count) > now_ns) {
-            return;
+            return true;
         }
         lane->issued++;
         bench_conn_issue(conn);
     }
+    return false;
 }
 
 /* How long the loop may sleep. */
@@ -117,7 +119,7 @@ static void turn_until(bench_lane *lane, uint64_t end_ns)
 {
     for (uint64_t now_ns; !over(lane) && !has_enough(lane) && (now_ns = bench_now_ns()) < end_ns;) {
         if (lane->gap_ns > 0) {
-            issue_due(lane, now_ns);
+            (void)issue_due(lane, now_ns);
         }
         turn(lane, wait_ms(lane, now_ns, end_ns));
     }
@@ -152,11 +154,19 @@ static bool owes_answers(const bench_lane *lane)
     return false;
 }
 
+/* Open loop: what was due before the end and is not on its way yet, for we have fallen behind, is late and not void. */
+static void issue_late(bench_lane *lane, uint64_t end_ns)
+{
+    while (lane->gap_ns > 0 && !has_enough(lane) && !over(lane) && !issue_due(lane, end_ns)) {
+        turn(lane, 0);
+    }
+}
+
 /* Open loop: what is on its way when time is up has not failed yet. */
 static void take_late_answers(bench_lane *lane)
 {
-    uint64_t end_ns = bench_now_ns() + ns_of(LATE_MS);
-    while (lane->gap_ns > 0 && !over(lane) && owes_answers(lane) && bench_now_ns() < end_ns) {
+    uint64_t patience_ns = bench_now_ns() + ns_of(LATE_MS);
+    while (lane->gap_ns > 0 && !over(lane) && owes_answers(lane) && bench_now_ns() < patience_ns) {
         turn(lane, 1);
     }
     uint64_t now_ns = bench_now_ns();
@@ -165,7 +175,7 @@ static void take_late_answers(bench_lane *lane)
     }
 }
 
-void bench_lane_measure(bench_lane *lane)
+static void measure(bench_lane *lane)
 {
     const bench_settings *settings = lane->run->settings;
     lane->start_ns = bench_now_ns();
@@ -173,14 +183,38 @@ void bench_lane_measure(bench_lane *lane)
         bench_conn_begin(&lane->conns[i]);
     }
     turn_until(lane, lane->start_ns + ns_of(settings->warmup_ms));
-    uint64_t begin_ns = bench_now_ns();
+    uint64_t begin_ns = settings->warmup_ms == 0 ? lane->start_ns : bench_now_ns();
+    uint64_t end_ns = settings->messages > 0 ? UINT64_MAX : begin_ns + ns_of(settings->measure_ms);
     uint64_t cpu_ns = thread_cpu_ns();
     lane->counting = true;
-    turn_until(lane, settings->messages > 0 ? UINT64_MAX : begin_ns + ns_of(settings->measure_ms));
+    turn_until(lane, end_ns);
+    issue_late(lane, end_ns);
     lane->counts.elapsed_ns = bench_now_ns() - begin_ns;
     lane->counts.cpu_ns = thread_cpu_ns() - cpu_ns;
     take_late_answers(lane);
     say_good_bye(lane);
+}
+
+/* Nothing is measured while others still connect. */
+static void wait_for_others(bench_lane *lane)
+{
+    bench_run *run = lane->run;
+    (void)atomic_fetch_add(&run->arrived, 1);
+    while (!over(lane) && atomic_load(&run->arrived) < run->lanes_count) {
+        turn(lane, 1);
+    }
+}
+
+void bench_lane_live(bench_lane *lane)
+{
+    connect_all(lane);
+    if (!over(lane)) {
+        wait_for_others(lane);
+    }
+    if (atomic_load(&lane->run->arrived) == lane->run->lanes_count) {
+        measure(lane);
+    }
+    bench_lane_free(lane);
 }
 
 void bench_lane_free(bench_lane *lane)
@@ -191,4 +225,6 @@ void bench_lane_free(bench_lane *lane)
     }
     free(lane->conns);
     naru_loop_free(lane->loop);
+    lane->conns = NULL;
+    lane->loop = NULL;
 }

@@ -35,7 +35,7 @@ static naru_status send_binary(connect_session *session, const json_t *value)
     naru_buf_init(&bytes, NULL);
     uint8_t *at = naru_buf_reserve(&bytes, text.size / 4 * 3 + 3);
     size_t size = 0;
-    naru_status status = at ? NARU_OK : NARU_ERR_MEMORY;
+    naru_status status;
     if (at && naru_base64_decode(text, at, &size) == NARU_OK) {
         status = connect_send_message(session, NARU_WS_BINARY, (naru_span){at, size});
     } else {

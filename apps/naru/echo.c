@@ -22,6 +22,8 @@ static const option options[] = {
     {OPTION_NUMBER, 0, "busy-poll", "US", "look for more so long before sleeping; 0", AT(busy_poll_us), 0, 1000000},
     {OPTION_LIST, 0, "allow-origin", "ORIGIN", "let pages of this origin connect, `any`: all; the same host only",
      AT(listen.origins), 0, 0},
+    LISTEN_OPTIONS_PROXY,
+    LISTEN_OPTIONS_LIFE,
     {.help = "As a client:"},
     {OPTION_TEXT, 'c', "connect", "URL", "connect there and echo until the server closes", AT(connect_url), 0, 0},
     {OPTION_LIST, 's', "protocol", "NAME", "offer this subprotocol; may be repeated", AT(protocols), 0, 0},

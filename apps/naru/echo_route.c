@@ -14,8 +14,11 @@ static void on_request(naru_request *request, void *user)
 }
 
 /* No more is read than can be sent. */
-static void sent(naru_conn *conn, naru_status status)
+static inline void sent(naru_conn *conn, naru_status status)
 {
+    if (status == NARU_OK) {
+        return;
+    }
     if (status == NARU_FULL) {
         naru_conn_pause(conn);
     } else if (status == NARU_ERR_MEMORY) {

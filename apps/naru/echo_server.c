@@ -11,31 +11,47 @@
 #include "echo.h"
 #include "echo_route.h"
 #include "exit_status.h"
+#include "listen_life.h"
 #include "say.h"
 
-enum { STOP_MS = 2000, PARTS_FROM_BYTES = 256 << 10, RECEIVE_BYTES = 256 << 10 };
+/* A block holds half a megabyte and some heads, so that a megabyte is not two blocks and a rest of a few bytes, which
+ * would cost two system calls more. A ring shares a megabyte among its blocks, and goes on where a block ends. */
+enum { STOP_MS = 2000, PARTS_FROM_BYTES = 256 << 10, RECEIVE_BYTES = (512 + 4) << 10, RING_BYTES = 256 << 10 };
 
 typedef struct echo_server {
     naru_crew *crew;
     bool stopping;
     listen_log log;
-    naru_tls *tls;
+    listen_life life;
+    naru_listen_options listen;
     size_t bound_count;
     char bound[OPTION_LIST_MAX][BOUND_BYTES];
 } echo_server;
 
-static void on_signal(void *user, int signal)
+static void stop(echo_server *echo, bool succeeded)
 {
-    echo_server *echo = user;
-    naru_stop_options options = {.deadline_ms = STOP_MS};
-    (void)signal;
-    if (echo->stopping) {
-        return;
-    }
-    echo->stopping = true;
+    naru_stop_options options = listen_life_stop(&echo->life, STOP_MS, succeeded);
     if (naru_crew_stop(echo->crew, &options) != NARU_OK) {
         /* Without memory for a farewell, leave without one. */
         _Exit(EXIT_OWN);
+    }
+}
+
+static void on_signal(void *user, int signal)
+{
+    echo_server *echo = user;
+    (void)signal;
+    if (!echo->stopping) {
+        echo->stopping = true;
+        stop(echo, false);
+    }
+}
+
+static void on_succeeded(void *user)
+{
+    echo_server *echo = user;
+    if (!echo->stopping) {
+        stop(echo, true);
     }
 }
 
@@ -68,10 +84,11 @@ static naru_status open_crew(echo_server *echo, const echo_settings *settings, n
                               .log_user = &echo->log,
                               .backend = backend,
                               .busy_poll_us = (uint32_t)settings->busy_poll_us,
-                              .receive_bytes = RECEIVE_BYTES};
+                              .receive_bytes = backend == NARU_BACKEND_IO_URING ? RING_BYTES : RECEIVE_BYTES};
     naru_crew_options options = {
         .threads = (uint32_t)settings->threads, .loop = &loop, .server = &server, .set_up = set_up};
     listen_fill(&settings->listen, &server);
+    listen_life_fill(&echo->life, &loop, &server, &echo->listen);
     server.conn.ws.parts_from_bytes = PARTS_FROM_BYTES;
     naru_status status = naru_crew_new(&options, &echo->crew);
     if (status != NARU_OK) {
@@ -85,10 +102,9 @@ static naru_status open_crew(echo_server *echo, const echo_settings *settings, n
 
 static naru_status listen_all(echo_server *echo, const option_list *addresses)
 {
-    naru_listen_options options = {.tls = echo->tls};
     naru_status status = NARU_OK;
     for (size_t i = 0; status == NARU_OK && i < addresses->count; i++) {
-        status = naru_crew_listen(echo->crew, addresses->items[i], &options, echo->bound[i]);
+        status = naru_crew_listen(echo->crew, addresses->items[i], &echo->listen, echo->bound[i]);
         if (status != NARU_OK) {
             say(echo->log.who, "cannot listen on %s: %s", addresses->items[i], naru_status_text(status));
         }
@@ -112,11 +128,16 @@ static int run(echo_server *echo, const echo_settings *settings, naru_backend ba
     if (open_crew(echo, settings, backend) != NARU_OK || listen_all(echo, addresses) != NARU_OK) {
         return EXIT_OWN;
     }
+    if (listen_life_begin(&echo->life, naru_crew_loop(echo->crew, 0), on_succeeded, echo) != NARU_OK) {
+        return EXIT_OWN;
+    }
     echo->bound_count = addresses->count;
     if (naru_loop_post(naru_crew_loop(echo->crew, 0), announce, echo) != NARU_OK) {
         announce(echo);
     }
-    return naru_crew_run(echo->crew) == NARU_OK ? EXIT_CLEAN : EXIT_OWN;
+    naru_status status = naru_crew_run(echo->crew);
+    listen_life_leave(&echo->life); /* the servers are gone, the loops are not */
+    return status == NARU_OK ? EXIT_CLEAN : EXIT_OWN;
 }
 
 int echo_serve(const cli_command *command, const echo_settings *settings)
@@ -126,12 +147,11 @@ int echo_serve(const cli_command *command, const echo_settings *settings)
         return options_complain(command, "--backend is auto, epoll or io_uring");
     }
     echo_server echo = {.log = {.who = "naru echo", .verbose = settings->listen.verbose}};
-    int status = listen_tls(command, &settings->listen, &echo.tls);
-    if (status != OPTIONS_RUN) {
-        return status;
+    int status = listen_life_open(&echo.life, command, &settings->listen, echo.log.who);
+    if (status == OPTIONS_RUN) {
+        status = run(&echo, settings, (naru_backend)backend);
     }
-    status = run(&echo, settings, (naru_backend)backend);
     naru_crew_free(echo.crew);
-    naru_tls_unref(echo.tls);
+    listen_life_close(&echo.life);
     return status;
 }

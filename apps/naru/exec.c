@@ -202,8 +202,9 @@ void exec_pool_end(exec_pool *pool, void (*on_empty)(void *user), void *user)
 void exec_pool_free(exec_pool *pool)
 {
     pool->on_empty = NULL;
-    while (pool->first) {
-        exec_job *job = pool->first;
+    exec_job *next;
+    for (exec_job *job = pool->first; job; job = next) {
+        next = job->next;
         if (job->runs) {
             (void)reap(job);
         }

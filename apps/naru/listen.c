@@ -47,7 +47,11 @@ void listen_fill(const listen_settings *settings, naru_server_options *options)
     memset(options, 0, sizeof *options);
     fill_origins(&settings->origins, options);
     options->connections_max = (uint32_t)settings->connections_max;
+    options->trusted_proxies = settings->trusted_proxies.items;
+    options->trusted_proxies_count = settings->trusted_proxies.count;
     naru_conn_options *conn = &options->conn;
+    conn->idle_timeout_ms = settings->idle_timeout_ms;
+    conn->age_max_ms = settings->age_max_ms;
     conn->ws.message_bytes_max = settings->message_bytes_max;
     conn->ws.fragments_max = (uint32_t)settings->fragments_max;
     conn->ws.control_rate_max = CONTROL_RATE_MAX;

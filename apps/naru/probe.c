@@ -10,6 +10,7 @@
 #include "exit_status.h"
 #include "headers.h"
 #include "json_writer.h"
+#include "probe_secure.h"
 #include "say.h"
 #include "url.h"
 
@@ -18,6 +19,8 @@ typedef struct probe_settings {
     option_list groups;
     uint32_t timeout_ms;
     uint64_t message_bytes_max;
+    const char *ca_file;
+    bool insecure;
     bool json;
     bool quiet;
 } probe_settings;
@@ -27,17 +30,21 @@ typedef struct probe_settings {
 static const option options[] = {
     {.help = "Options:"},
     {OPTION_LIST, 'g', "group", "NAME",
-     "only this group: handshake, framing, control, utf-8, close,\ndeflate, limits; may be repeated", AT(groups), 0, 0},
+     "only this group: handshake, framing, control, utf-8, close,\ndeflate, limits, tls; may be repeated", AT(groups),
+     0, 0},
     {OPTION_LIST, 'H', "header", "'NAME: VALUE'", "add a field to each request; may be repeated", AT(headers), 0, 0},
     {OPTION_SECONDS, 't', "timeout", "SECONDS", "how long the server may be silent; 5", AT(timeout_ms), 10, 600000},
     {OPTION_BYTES, 0, "max-message", "BYTES", "largest message that is tried (K, M, G); 16M", AT(message_bytes_max), 1,
      64 * 1024 * 1024},
+    {OPTION_TEXT, 0, "ca", "FILE", "trust these authorities (PEM) instead of the system's", AT(ca_file), 0, 0},
+    {OPTION_ON, 'k', "insecure", NULL, "go on whatever the certificate is", AT(insecure), 0, 0},
     {OPTION_ON, 0, "json", NULL, "a JSON object a line for each check, and one for the sum", AT(json), 0, 0},
     {OPTION_ON, 'q', "quiet", NULL, "show only what did not pass", AT(quiet), 0, 0},
 };
 
 static const probe_group *const groups[] = {
-    &probe_handshake, &probe_framing, &probe_control, &probe_utf8, &probe_closing, &probe_deflate, &probe_limits,
+    &probe_handshake, &probe_framing, &probe_control, &probe_utf8,
+    &probe_closing,   &probe_deflate, &probe_limits,  &probe_tls,
 };
 
 enum { GROUPS = sizeof groups / sizeof groups[0] };
@@ -105,9 +112,9 @@ static void tell_sum(const probe_settings *settings, const probe_sum *sum)
 
 /* ---- running ------------------------------------------------------------------------------------------------- */
 
-static bool is_wanted(const probe_settings *settings, const char *name)
+static bool is_wanted(const probe_settings *settings, const probe_target *target, const char *name)
 {
-    bool wanted = settings->groups.count == 0;
+    bool wanted = settings->groups.count == 0 && (target->secure || strcmp(name, "tls") != 0);
     for (size_t i = 0; i < settings->groups.count; i++) {
         wanted = wanted || strcmp(settings->groups.items[i], name) == 0;
     }
@@ -145,6 +152,10 @@ static int meet(probe_target *target)
         fprintf(stderr, "naru probe: no connection to %s\n", target->authority);
         return EXIT_CONNECT;
     }
+    if (target->secure_failure[0]) {
+        fprintf(stderr, "naru probe: TLS to %s failed: %s\n", target->authority, target->secure_failure);
+        return EXIT_TLS;
+    }
     if (status == 0) {
         fprintf(stderr, "naru probe: %s does not answer in HTTP\n", target->authority);
         return EXIT_LOST;
@@ -161,7 +172,7 @@ static int run_all(const probe_settings *settings, probe_target *target)
         return status;
     }
     for (size_t i = 0; i < GROUPS; i++) {
-        if (is_wanted(settings, groups[i]->name)) {
+        if (is_wanted(settings, target, groups[i]->name)) {
             run_group(settings, target, groups[i], &sum);
         }
     }
@@ -200,10 +211,6 @@ static int read_url(const cli_command *command, probe_target *target, const char
     if (status != NARU_OK) {
         return options_complain(command, "%s", reason ? reason : naru_status_text(status));
     }
-    if (naru_span_equal(target->url.scheme, naru_span_of("wss")) ||
-        naru_span_equal(target->url.scheme, naru_span_of("https"))) {
-        return options_complain(command, "the raw checks speak no TLS: probe the server's plain port");
-    }
     if (target->url.host.size >= sizeof target->host) {
         return options_complain(command, "the host's name is too long");
     }
@@ -221,6 +228,21 @@ static int check_groups(const cli_command *command, const option_list *wanted)
         if (!known) {
             return options_complain(command, "unknown group '%s'", wanted->items[i]);
         }
+    }
+    return OPTIONS_RUN;
+}
+
+static int open_tls(const cli_command *command, const probe_settings *settings, probe_target *target)
+{
+    char reason[200] = "";
+    bool wanted = naru_span_equal(target->url.scheme, naru_span_of("wss")) ||
+                  naru_span_equal(target->url.scheme, naru_span_of("https"));
+    if (!wanted && (settings->ca_file || settings->insecure)) {
+        return options_complain(command, "--ca and --insecure are for wss");
+    }
+    if (wanted && !probe_secure_open(target, settings->ca_file, settings->insecure, reason, sizeof reason)) {
+        fprintf(stderr, "naru probe: %s: %s\n", settings->ca_file ? settings->ca_file : "TLS", reason);
+        return EXIT_USAGE;
     }
     return OPTIONS_RUN;
 }
@@ -247,8 +269,12 @@ static int run(const cli_command *command, int argc, char **argv)
     target.message_bytes_max = settings.message_bytes_max;
     status = read_url(command, &target, operands.items[0]);
     if (status == OPTIONS_RUN) {
+        status = open_tls(command, &settings, &target);
+    }
+    if (status == OPTIONS_RUN) {
         status = run_all(&settings, &target);
     }
+    probe_secure_close(&target);
     naru_url_deinit(&target.url);
     return status;
 }

@@ -37,6 +37,7 @@ extern const probe_group probe_utf8;
 extern const probe_group probe_closing;
 extern const probe_group probe_deflate;
 extern const probe_group probe_limits;
+extern const probe_group probe_tls;
 
 void probe_say(probe_verdict *verdict, probe_result result, const char *format, ...) NARU_PRINTF(3, 4);
 
@@ -68,7 +69,7 @@ void probe_judge_close(const probe_outcome *outcome, uint16_t code, probe_result
 /* Did it go on? And if the server echoes: was the message the same? */
 void probe_judge_alive(const probe_target *target, const probe_outcome *outcome, bool message, probe_verdict *verdict);
 /* Open a connection for a check. false: the verdict says why not; the peer is closed. */
-bool probe_open(probe_peer *peer, const probe_target *target, const char *fields, probe_verdict *verdict);
+bool probe_open(probe_peer *peer, probe_target *target, const char *fields, probe_verdict *verdict);
 
 /* A run for a check that is a table of frames: data is a probe_frames. */
 typedef struct probe_frames {
@@ -84,6 +85,8 @@ typedef struct probe_frames {
     probe_result alive;
 } probe_frames;
 
+/* The same on a connection that is open. deflate: was it agreed on? */
+void probe_play_frames(probe_peer *peer, const probe_frames *frames, bool deflate, probe_verdict *verdict);
 void probe_run_frames(probe_target *target, const probe_check *check, probe_verdict *verdict);
 
 #endif

@@ -18,7 +18,7 @@ static void no_deflate(probe_verdict *verdict)
     probe_say(verdict, PROBE_SKIP, "the server does not speak permessage-deflate");
 }
 
-static bool speaks(const probe_target *target)
+static bool speaks(probe_target *target)
 {
     probe_peer peer;
     bool does = probe_peer_open(&peer, target, OFFER "\r\n") == 101 && took(&peer);
@@ -54,69 +54,53 @@ static void run_offer(probe_target *target, const probe_check *check, probe_verd
     probe_peer_close(&peer);
 }
 
+/* What a server that speaks it answers to an offer of another kind: its status, 0 where the verdict says all. */
+static int ask(probe_target *target, const probe_check *check, probe_verdict *verdict, bool *took_out)
+{
+    probe_peer peer;
+    if (!speaks(target)) {
+        no_deflate(verdict);
+        return 0;
+    }
+    int status = probe_peer_open(&peer, target, check->data);
+    *took_out = status == 101 && took(&peer);
+    probe_peer_close(&peer);
+    if (status != 101) {
+        probe_say(verdict, PROBE_LAX, "answered %d", status);
+        return 0;
+    }
+    return status;
+}
+
 /* data: an offer that has to be declined, which means that the connection is made without it. */
 static void run_decline(probe_target *target, const probe_check *check, probe_verdict *verdict)
 {
-    probe_peer peer;
-    if (!speaks(target)) {
-        no_deflate(verdict);
-        return;
+    bool taken;
+    if (ask(target, check, verdict, &taken) != 0) {
+        probe_say(verdict, taken ? PROBE_FAIL : PROBE_PASS, taken ? "took it" : "declined");
     }
-    int status = probe_peer_open(&peer, target, check->data);
-    if (status != 101) {
-        probe_say(verdict, PROBE_LAX, "answered %d instead of declining", status);
-    } else {
-        probe_say(verdict, took(&peer) ? PROBE_FAIL : PROBE_PASS, took(&peer) ? "took it" : "declined");
-    }
-    probe_peer_close(&peer);
 }
 
+/* data: two offers, of which the first has to be declined. */
 static void run_fallback(probe_target *target, const probe_check *check, probe_verdict *verdict)
 {
-    probe_peer peer;
-    if (!speaks(target)) {
-        no_deflate(verdict);
-        return;
+    bool taken;
+    if (ask(target, check, verdict, &taken) != 0) {
+        probe_say(verdict, taken ? PROBE_PASS : PROBE_LAX, taken ? "took the second" : "took neither");
     }
-    int status = probe_peer_open(&peer, target, check->data);
-    if (status != 101) {
-        probe_say(verdict, PROBE_LAX, "answered %d", status);
-    } else {
-        probe_say(verdict, took(&peer) ? PROBE_PASS : PROBE_LAX, took(&peer) ? "took the second" : "took neither");
-    }
-    probe_peer_close(&peer);
 }
 
 /* data: frames, sent once deflate is agreed on. */
 static void run_frames(probe_target *target, const probe_check *check, probe_verdict *verdict)
 {
-    const probe_frames *frames = check->data;
     probe_peer peer;
-    naru_buf bytes;
     if (!probe_open(&peer, target, OFFER "; server_no_context_takeover\r\n", verdict)) {
         return;
     }
-    if (!took(&peer)) {
-        no_deflate(verdict);
-        probe_peer_close(&peer);
-        return;
-    }
-    naru_buf_init(&bytes, NULL);
-    for (size_t i = 0; i < frames->count; i++) {
-        naru_span data = {(const uint8_t *)frames->frames[i].data, frames->frames[i].size};
-        (void)probe_frame_write(&bytes, frames->frames[i].first, data);
-    }
-    (void)probe_peer_send(&peer, naru_buf_span(&bytes));
-    naru_buf_deinit(&bytes);
-    (void)probe_ping(&peer);
-    naru_span wanted = {(const uint8_t *)frames->message, frames->message_bytes};
-    probe_outcome outcome = probe_read_outcome(&peer, wanted, frames->code == 0 ? probe_echoes(target, 1) : 0);
-    if (frames->code != 0) {
-        probe_judge_close(&outcome, frames->code, frames->alive, verdict);
+    if (took(&peer)) {
+        probe_play_frames(&peer, check->data, true, verdict);
     } else {
-        /* What came back may be compressed, which takes no part in this comparison. */
-        outcome.same = outcome.compressed || outcome.same;
-        probe_judge_alive(target, &outcome, true, verdict);
+        no_deflate(verdict);
     }
     probe_peer_close(&peer);
 }

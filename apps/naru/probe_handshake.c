@@ -36,7 +36,7 @@ static bool replace(naru_buf *request, const char *find, const char *with)
 }
 
 /* Send the changed request; the status of the answer, -1 when it could not be asked. */
-static int ask(probe_peer *peer, const probe_target *target, const handshake_change *change)
+static int ask(probe_peer *peer, probe_target *target, const handshake_change *change)
 {
     naru_buf request;
     if (!probe_peer_dial(peer, target)) {

@@ -52,7 +52,7 @@ static void run_announced(probe_target *target, const probe_check *check, probe_
 typedef enum taken { TAKEN_YES, TAKEN_REFUSED, TAKEN_BROKEN } taken;
 
 /* One message of that size. */
-static taken try_size(const probe_target *target, naru_span data, probe_verdict *verdict)
+static taken try_size(probe_target *target, naru_span data, probe_verdict *verdict)
 {
     probe_peer peer;
     if (!probe_open(&peer, target, "", verdict)) {

@@ -17,7 +17,7 @@ void probe_say(probe_verdict *verdict, probe_result result, const char *format, 
     verdict->result = result;
 }
 
-bool probe_open(probe_peer *peer, const probe_target *target, const char *fields, probe_verdict *verdict)
+bool probe_open(probe_peer *peer, probe_target *target, const char *fields, probe_verdict *verdict)
 {
     int status = probe_peer_open(peer, target, fields);
     if (status == 101) {
@@ -136,30 +136,40 @@ void probe_judge_alive(const probe_target *target, const probe_outcome *outcome,
     }
 }
 
-void probe_run_frames(probe_target *target, const probe_check *check, probe_verdict *verdict)
+/* In one write with the ping, so that an early end of the server cannot lose its Close to a reset. */
+static void send_frames(probe_peer *peer, const probe_frames *frames)
 {
-    const probe_frames *frames = check->data;
-    probe_peer peer;
     naru_buf bytes;
-    if (!probe_open(&peer, target, "", verdict)) {
-        return;
-    }
     naru_buf_init(&bytes, NULL);
     for (size_t i = 0; i < frames->count; i++) {
         naru_span data = {(const uint8_t *)frames->frames[i].data, frames->frames[i].size};
         (void)probe_frame_write(&bytes, frames->frames[i].first, data);
     }
-    /* In one write with the ping, so that an early end of the server cannot lose its Close to a reset. */
     (void)probe_frame_write(&bytes, FRAME_FIN | FRAME_PING, naru_span_of(probe_data));
-    (void)probe_peer_send(&peer, naru_buf_span(&bytes));
+    (void)probe_peer_send(peer, naru_buf_span(&bytes));
     naru_buf_deinit(&bytes);
-    naru_span wanted = {(const uint8_t *)frames->message, frames->message_bytes};
+}
+
+void probe_play_frames(probe_peer *peer, const probe_frames *frames, bool deflate, probe_verdict *verdict)
+{
     bool message = frames->code == 0 && frames->message;
-    probe_outcome outcome = probe_read_outcome(&peer, wanted, message ? probe_echoes(target, 1) : 0);
+    naru_span wanted = {(const uint8_t *)frames->message, frames->message_bytes};
+    send_frames(peer, frames);
+    probe_outcome outcome = probe_read_outcome(peer, wanted, message ? probe_echoes(peer->target, 1) : 0);
+    /* What came back compressed takes no part in this comparison. */
+    outcome.same = outcome.same || (deflate && outcome.compressed);
     if (frames->code == 0) {
-        probe_judge_alive(target, &outcome, message, verdict);
+        probe_judge_alive(peer->target, &outcome, message, verdict);
     } else {
         probe_judge_close(&outcome, frames->code, frames->alive, verdict);
     }
-    probe_peer_close(&peer);
+}
+
+void probe_run_frames(probe_target *target, const probe_check *check, probe_verdict *verdict)
+{
+    probe_peer peer;
+    if (probe_open(&peer, target, "", verdict)) {
+        probe_play_frames(&peer, check->data, false, verdict);
+        probe_peer_close(&peer);
+    }
 }

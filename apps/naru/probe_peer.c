@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "probe_secure.h"
+
 enum { READ_BYTES = 64 * 1024, IN_BYTES_MAX = 128 * 1024 * 1024 };
 
 static uint64_t now_ms(void)
@@ -40,7 +42,7 @@ static short wait_for(int fd, short events, uint64_t deadline_ms)
     }
 }
 
-static uint64_t deadline_of(const probe_peer *peer)
+uint64_t probe_peer_deadline(const probe_peer *peer)
 {
     return now_ms() + peer->target->timeout_ms;
 }
@@ -67,7 +69,12 @@ static int connect_to(const struct addrinfo *address, uint64_t deadline_ms)
     return fd;
 }
 
-bool probe_peer_dial(probe_peer *peer, const probe_target *target)
+short probe_peer_wait(const probe_peer *peer, short events, uint64_t deadline_ms)
+{
+    return (events & POLLIN) && probe_secure_pending(peer) ? POLLIN : wait_for(peer->fd, events, deadline_ms);
+}
+
+bool probe_peer_dial_tcp(probe_peer *peer, probe_target *target)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
@@ -77,14 +84,21 @@ bool probe_peer_dial(probe_peer *peer, const probe_target *target)
         return false;
     }
     for (const struct addrinfo *at = found; at && peer->fd < 0; at = at->ai_next) {
-        peer->fd = connect_to(at, deadline_of(peer));
+        peer->fd = connect_to(at, probe_peer_deadline(peer));
     }
     freeaddrinfo(found);
     return peer->fd >= 0;
 }
 
+bool probe_peer_dial(probe_peer *peer, probe_target *target)
+{
+    return probe_peer_dial_tcp(peer, target) &&
+           (!target->secure || probe_secure_begin(peer, NULL, probe_peer_deadline(peer)));
+}
+
 void probe_peer_close(probe_peer *peer)
 {
+    probe_secure_end(peer);
     if (peer->fd >= 0) {
         close(peer->fd);
     }
@@ -93,11 +107,22 @@ void probe_peer_close(probe_peer *peer)
     *peer = (probe_peer){.fd = -1};
 }
 
+static ssize_t receive(probe_peer *peer, void *at, size_t bytes)
+{
+    return peer->secure ? probe_secure_recv(peer, at, bytes) : recv(peer->fd, at, bytes, MSG_DONTWAIT);
+}
+
+static ssize_t transmit(probe_peer *peer, naru_span bytes)
+{
+    return peer->secure ? probe_secure_send(peer, bytes.data, bytes.size)
+                        : send(peer->fd, bytes.data, bytes.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* Take in what is there. */
 static void take_in(probe_peer *peer)
 {
     uint8_t *at = naru_buf_reserve(&peer->in, READ_BYTES);
-    ssize_t bytes = at ? recv(peer->fd, at, READ_BYTES, MSG_DONTWAIT) : 0;
+    ssize_t bytes = at ? receive(peer, at, READ_BYTES) : 0;
     if (bytes > 0) {
         naru_buf_commit(&peer->in, (size_t)bytes);
         peer->ended = naru_buf_span(&peer->in).size > IN_BYTES_MAX;
@@ -110,11 +135,11 @@ bool probe_peer_send(probe_peer *peer, naru_span bytes)
 {
     while (bytes.size > 0 && !peer->broken) {
         short wanted = (short)(POLLOUT | (peer->ended ? 0 : POLLIN));
-        short ready = wait_for(peer->fd, wanted, deadline_of(peer));
+        short ready = probe_peer_wait(peer, wanted, probe_peer_deadline(peer));
         if (ready & POLLIN) {
             take_in(peer);
         }
-        ssize_t sent = ready == 0 ? -1 : send(peer->fd, bytes.data, bytes.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t sent = ready == 0 ? -1 : transmit(peer, bytes);
         if (sent >= 0) {
             bytes.data += sent;
             bytes.size -= (size_t)sent;
@@ -192,7 +217,7 @@ static size_t read_frame(naru_span in, probe_frame *frame_out)
 
 probe_event probe_peer_read(probe_peer *peer, probe_frame *frame_out)
 {
-    uint64_t deadline_ms = deadline_of(peer);
+    uint64_t deadline_ms = probe_peer_deadline(peer);
     for (;;) {
         size_t taken = read_frame(naru_buf_span(&peer->in), frame_out);
         if (taken > 0) {
@@ -203,7 +228,7 @@ probe_event probe_peer_read(probe_peer *peer, probe_frame *frame_out)
         if (peer->ended) {
             return PROBE_ENDED;
         }
-        if (wait_for(peer->fd, POLLIN, deadline_ms) == 0) {
+        if (probe_peer_wait(peer, POLLIN, deadline_ms) == 0) {
             return PROBE_SILENCE;
         }
         take_in(peer);
@@ -251,7 +276,7 @@ bool probe_request_write(probe_peer *peer, naru_buf *out, const char *fields)
 
 int probe_peer_answer(probe_peer *peer)
 {
-    uint64_t deadline_ms = deadline_of(peer);
+    uint64_t deadline_ms = probe_peer_deadline(peer);
     naru_http_head_free(peer->head);
     peer->head = naru_http_head_new(NARU_HTTP_RESPONSE, NULL, NULL);
     while (peer->head) {
@@ -262,7 +287,7 @@ int probe_peer_answer(probe_peer *peer)
         if (status == NARU_OK) {
             return naru_http_head_status(peer->head);
         }
-        if (status != NARU_MORE || peer->ended || wait_for(peer->fd, POLLIN, deadline_ms) == 0) {
+        if (status != NARU_MORE || peer->ended || probe_peer_wait(peer, POLLIN, deadline_ms) == 0) {
             return 0;
         }
         take_in(peer);
@@ -270,7 +295,7 @@ int probe_peer_answer(probe_peer *peer)
     return 0;
 }
 
-int probe_peer_open(probe_peer *peer, const probe_target *target, const char *fields)
+int probe_peer_open(probe_peer *peer, probe_target *target, const char *fields)
 {
     naru_buf request;
     if (!probe_peer_dial(peer, target)) {

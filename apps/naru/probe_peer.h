@@ -16,13 +16,18 @@ typedef struct probe_target {
     uint32_t timeout_ms;
     uint64_t message_bytes_max; /* the largest that is tried */
     bool echoes;                /* it sends messages back, as was seen before the checks */
+    struct ssl_ctx_st *secure;  /* NULL: ws */
+    bool insecure;
+    char secure_failure[200]; /* of the last handshake of TLS that failed, else empty */
 } probe_target;
 
 typedef struct probe_peer {
-    const probe_target *target;
+    probe_target *target;
     int fd;
-    bool ended;  /* the server has closed its side, or reset */
-    bool broken; /* nothing more can be sent */
+    struct ssl_st *secure; /* NULL: plain */
+    bool notified;         /* the server has sent close_notify */
+    bool ended;            /* the server has closed its side, or reset */
+    bool broken;           /* nothing more can be sent */
     naru_buf in;
     naru_http_head *head;
     char key[25];
@@ -51,8 +56,13 @@ enum {
     FRAME_PONG = 10
 };
 
-/* A TCP connection. false: none; the peer is to be closed all the same. */
-bool probe_peer_dial(probe_peer *peer, const probe_target *target);
+/* A connection, with TLS if the target has it. false: none; the peer is to be closed all the same. */
+bool probe_peer_dial(probe_peer *peer, probe_target *target);
+bool probe_peer_dial_tcp(probe_peer *peer, probe_target *target);
+/* When the server's time is over that begins now. */
+uint64_t probe_peer_deadline(const probe_peer *peer);
+/* Wait for poll's events. Answers those that are there; 0: none until the deadline. */
+short probe_peer_wait(const probe_peer *peer, short events, uint64_t deadline_ms);
 void probe_peer_close(probe_peer *peer);
 /* Send while taking in what comes. false: the server takes no more. */
 bool probe_peer_send(probe_peer *peer, naru_span bytes);
@@ -65,7 +75,7 @@ bool probe_request_write(probe_peer *peer, naru_buf *out, const char *fields);
 /* Read the answer's head: its status, 0 when none came. */
 int probe_peer_answer(probe_peer *peer);
 /* A whole good handshake: its status. */
-int probe_peer_open(probe_peer *peer, const probe_target *target, const char *fields);
+int probe_peer_open(probe_peer *peer, probe_target *target, const char *fields);
 /* The next frame. A frame that is larger than 128 MiB counts as the end. */
 probe_event probe_peer_read(probe_peer *peer, probe_frame *frame_out);
 

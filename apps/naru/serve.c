@@ -12,7 +12,7 @@
 #include "echo_route.h"
 #include "exec.h"
 #include "exit_status.h"
-#include "listen.h"
+#include "listen_life.h"
 #include "page.h"
 #include "say.h"
 
@@ -33,7 +33,8 @@ typedef struct serve_settings {
 typedef struct serve_state {
     naru_loop *loop;
     naru_server *server;
-    naru_tls *tls;
+    listen_life life;
+    naru_listen_options listen;
     listen_log log;
     chat_room chat;
     broadcast_circle circle;
@@ -75,6 +76,10 @@ static const option options[] = {
     {OPTION_BYTES, 0, "max-message", "BYTES", "largest message that is taken (K, M, G); 1M",
      AT(listen.message_bytes_max), 1, UINT32_MAX},
     {OPTION_ON, 0, "deflate", NULL, "take permessage-deflate when it is offered", AT(listen.deflate), 0, 0},
+    {.help = "Behind a proxy:"},
+    LISTEN_OPTIONS_PROXY,
+    {.help = "A long life:"},
+    LISTEN_OPTIONS_LIFE,
     {OPTION_ON, 'v', "verbose", NULL, "say on stderr what happens", AT(listen.verbose), 0, 0},
 };
 
@@ -94,7 +99,15 @@ static void on_signal(void *user, int signal)
 {
     serve_state *state = user;
     (void)signal;
-    naru_server_stop(state->server, STOP_MS, on_stopped, state);
+    naru_stop_options how = listen_life_stop(&state->life, STOP_MS, false);
+    naru_server_stop_with(state->server, &how, on_stopped, state);
+}
+
+static void on_succeeded(void *user)
+{
+    serve_state *state = user;
+    naru_stop_options how = listen_life_stop(&state->life, STOP_MS, true);
+    naru_server_stop_with(state->server, &how, on_stopped, state);
 }
 
 static naru_status add_own_route(serve_state *state, const char *path)
@@ -142,7 +155,7 @@ static void announce_endpoints(const serve_state *state, const char *bound)
     const char *const *list = paths->count > 0 ? paths->items : usual;
     size_t count = paths->count > 0 ? paths->count : usual_count;
     for (size_t i = 0; i < count; i++) {
-        printf("%s: ws%s://%s%s%s\n", who, state->tls ? "s" : "", bound, list[i][0] == '*' ? "/" : "", list[i]);
+        printf("%s: ws%s://%s%s%s\n", who, state->life.tls ? "s" : "", bound, list[i][0] == '*' ? "/" : "", list[i]);
     }
 }
 
@@ -153,7 +166,7 @@ static void announce(const serve_state *state, const char *bound)
         printf("%s: listening on %s\n", who, bound);
     } else {
         if (pages) {
-            printf("%s: open http%s://%s/\n", who, state->tls ? "s" : "", bound);
+            printf("%s: open http%s://%s/\n", who, state->life.tls ? "s" : "", bound);
         }
         announce_endpoints(state, bound);
     }
@@ -162,9 +175,8 @@ static void announce(const serve_state *state, const char *bound)
 
 static naru_status listen_at(serve_state *state, const char *address)
 {
-    naru_listen_options options_here = {.tls = state->tls};
     char bound[BOUND_BYTES];
-    naru_status status = naru_server_listen(state->server, address, &options_here, bound);
+    naru_status status = naru_server_listen(state->server, address, &state->listen, bound);
     if (status == NARU_OK) {
         announce(state, bound);
     } else if (!state->log.quiet) {
@@ -209,8 +221,9 @@ static naru_status start(serve_state *state)
 {
     const listen_settings *settings = &state->settings->listen;
     naru_server_options server_options;
-    listen_fill(settings, &server_options);
     naru_loop_options loop_options = {.log = listen_log_line, .log_user = &state->log};
+    listen_fill(settings, &server_options);
+    listen_life_fill(&state->life, &loop_options, &server_options, &state->listen);
     state->loop = naru_loop_new(&loop_options);
     fill_pool(state);
     naru_status status = state->loop ? naru_server_new(state->loop, &server_options, &state->server) : NARU_ERR_MEMORY;
@@ -227,7 +240,8 @@ static naru_status start(serve_state *state)
         say(who, "cannot start: %s", naru_status_text(status));
         return status;
     }
-    return listen_all(state, &settings->addresses);
+    status = listen_all(state, &settings->addresses);
+    return status == NARU_OK ? listen_life_begin(&state->life, state->loop, on_succeeded, state) : status;
 }
 
 static int check_directory(const cli_command *command, const char *directory)
@@ -256,6 +270,19 @@ static int check_paths(const cli_command *command, const serve_settings *setting
     return OPTIONS_RUN;
 }
 
+static int serve(serve_state *state)
+{
+    int status = EXIT_OWN;
+    if (start(state) == NARU_OK && naru_loop_run(state->loop) == NARU_OK) {
+        status = EXIT_CLEAN;
+    }
+    naru_server_free(state->server);
+    exec_pool_free(&state->pool);
+    listen_life_leave(&state->life);
+    naru_loop_free(state->loop);
+    return status;
+}
+
 static int run(const cli_command *command, int argc, char **argv)
 {
     serve_settings settings = {.listen = {.message_bytes_max = 1024 * 1024, .fragments_max = 100000}};
@@ -270,20 +297,14 @@ static int run(const cli_command *command, int argc, char **argv)
     if (status == OPTIONS_RUN) {
         status = check_paths(command, &settings);
     }
-    if (status == OPTIONS_RUN) {
-        status = listen_tls(command, &settings.listen, &state.tls);
-    }
     if (status != OPTIONS_RUN) {
         return status;
     }
-    status = EXIT_OWN;
-    if (start(&state) == NARU_OK && naru_loop_run(state.loop) == NARU_OK) {
-        status = EXIT_CLEAN;
+    status = listen_life_open(&state.life, command, &settings.listen, who);
+    if (status == OPTIONS_RUN) {
+        status = serve(&state);
     }
-    naru_server_free(state.server);
-    exec_pool_free(&state.pool);
-    naru_loop_free(state.loop);
-    naru_tls_unref(state.tls);
+    listen_life_close(&state.life);
     return status;
 }
 
@@ -298,7 +319,8 @@ const cli_command serve_command = {
              "With --path, there are only the WebSockets that it names, and the files below DIR. A process of --exec "
              "has\n"
              "NARU_PATH, NARU_QUERY, NARU_PEER, NARU_PROTOCOL, NARU_ORIGIN and NARU_HOST in its environment.\n"
-             "SIGINT and SIGTERM close every connection with code 1001, and end it.\n",
+             "SIGINT and SIGTERM close every connection with code 1001, and end it. SIGHUP reads the files of "
+             "--tls-cert\nand --tls-key again.\n",
     .options = options,
     .options_count = sizeof options / sizeof options[0],
     .operands_max = 1,

@@ -1,4 +1,4 @@
-"""Run `naru echo` under a tool, load it with so many messages, and end it."""
+"""Run a server, `naru echo` or the one for Socket.IO, under a tool, load it with so many messages, and end it."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 GATES = json.loads(Path(__file__).with_name("gates.json").read_text())
 BUILD = Path(os.environ.get("NARU_BUILD_DIR", Path(__file__).resolve().parents[2] / "build" / "release"))
 NARU = os.environ.get("NARU_BIN", str(BUILD / "apps" / "naru" / "naru"))
+SERVERS = {"echo": [NARU, "echo"], "socketio": [str(BUILD / "tests" / "fixtures" / "sio-bench")]}
 PATIENCE_SECONDS = 60
 
 
@@ -20,9 +21,9 @@ def child_of(pid):
     return int(children[0]) if children else pid
 
 
-def serve(tool, loads):
+def serve(tool, loads, server="echo"):
     """Start the server under `tool`, run the load generator once for each of `loads`, stop the server by SIGTERM."""
-    server = subprocess.Popen([*tool, NARU, "echo", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
+    server = subprocess.Popen([*tool, *SERVERS[server], "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True)
     try:
         line = server.stdout.readline()

@@ -16,6 +16,15 @@ static void watch(const crowd *c, member *m)
     }
 }
 
+/* What a Socket.IO server puts around each text: an acknowledgement, or the event that it publishes. */
+static const char *before_text(const load_settings *set)
+{
+    if (!set->socketio) {
+        return "";
+    }
+    return set->mode == LOAD_PUBLISH ? "42[\"msg\",\"" : "430[\"";
+}
+
 static void set_up_answers(crowd *c)
 {
     const load_settings *set = c->set;
@@ -25,7 +34,7 @@ static void set_up_answers(crowd *c)
     }
     if (!set->raw) {
         c->members[0].answers.check =
-            answers_check_new(&c->script, &c->deflate, set->socketio ? "430[\"" : "", set->socketio ? "\"]" : "");
+            answers_check_new(&c->script, &c->deflate, before_text(set), set->socketio ? "\"]" : "");
     }
 }
 

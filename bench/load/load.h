@@ -25,7 +25,7 @@ typedef struct load_settings {
     size_t raw_answer;        /* bytes that a bare server answers to one message; 0: as many as it was sent */
     bool raw, tls;            /* raw: no WebSocket, for the floors */
     bool deflate, no_context; /* permessage-deflate; without context takeover in either direction */
-    bool socketio;            /* an event with acknowledgement in each message */
+    bool socketio;            /* events and acknowledgements of Socket.IO */
     double seconds, warmup_seconds;
     double rate;       /* messages a second, over all connections; 0: closed loop */
     uint64_t messages; /* stop after so many; 0: after `seconds` */

@@ -31,7 +31,8 @@ static const option_row rows[] = {
     {"tls", "wss, without checking the certificate", ON, AT(tls)},
     {"deflate", "offer permessage-deflate", ON, AT(deflate)},
     {"no-context", "and ask for no context takeover either way", ON, AT(no_context)},
-    {"socketio", "speak Socket.IO: an event and its acknowledgement", ON, AT(socketio)},
+    {"socketio", "speak Socket.IO: events and acknowledgements; path: /socket.io/?EIO=4&transport=websocket", ON,
+     AT(socketio)},
     {"seconds", "to measure; 1", REAL, AT(seconds)},
     {"warmup", "seconds before; 0.2", REAL, AT(warmup_seconds)},
     {"rate", "open loop: messages a second over all connections, latency from the intended time", REAL, AT(rate)},
@@ -148,6 +149,9 @@ load_settings options_read(int argc, char **argv)
     }
     if (optind != argc) {
         usage(argv[optind]);
+    }
+    if (set.socketio && strcmp(set.path, "/") == 0) {
+        set.path = "/socket.io/?EIO=4&transport=websocket";
     }
     check(&set);
     return set;

@@ -1,5 +1,6 @@
 /* Fan-out: every connection subscribes by the text message `S` and is answered `S`; then the first publishes, with
- * `depth` publishes in flight: the next leaves when all subscribers, itself included, have one.
+ * `depth` publishes in flight: the next leaves when all subscribers, itself included, have one. Over Socket.IO
+ * everybody joins a room, which is acknowledged, and the event `publish` has `msg` sent to the room.
  *
  * A floor (--raw) takes everybody who connects for a subscriber. The figure is the server's CPU time per delivery;
  * latency is that of the whole fan-out. */
@@ -70,12 +71,16 @@ static void turn_until(publish_run *run, uint64_t end_ns)
 
 static void subscribe_all(crowd *c)
 {
-    static const uint8_t wish[] = {0x81, 0x81, 0, 0, 0, 0, 'S'};
+    static const char by_text[] = "\x81\x81\0\0\0\0S";
+    static const char by_event[] = "\x81\x92\0\0\0\0"
+                                   "420[\"join\",\"room\"]";
+    const char *wish = c->set->socketio ? by_event : by_text;
+    ssize_t size = c->set->socketio ? sizeof by_event - 1 : sizeof by_text - 1;
     struct epoll_event events[CROWD_EVENTS];
     answers_check *check = c->members[0].answers.check;
     c->members[0].answers.check = NULL;
     for (unsigned i = 0; i < c->count; i++) {
-        if (wire_send(&c->members[i].wire, wish, sizeof wish) != sizeof wish) {
+        if (wire_send(&c->members[i].wire, wish, (size_t)size) != size) {
             load_refuse("subscribe", "could not be sent");
         }
     }

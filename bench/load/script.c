@@ -151,12 +151,13 @@ static void put_compressed(script *s, uint8_t first, const wire_deflate *with)
 
 /* ---- the whole ----------------------------------------------------------------------------------------------- */
 
-/* Socket.IO 5: 4 message, 2 event, acknowledgement 0. */
-static void put_event(script *s, const char *text)
+/* Socket.IO 5: 4 message, 2 event, acknowledgement 0; a publish asks for none. */
+static void put_event(script *s, const char *text, bool publish)
 {
     size_t room = s->text_bytes + 32;
     char *event = memory(room);
-    int size = snprintf(event, room, "420[\"m\",\"%.*s\"]", (int)s->text_bytes, text);
+    int size = snprintf(event, room, "%s\"%.*s\"]", publish ? "42[\"publish\",\"room\"," : "420[\"m\",",
+                        (int)s->text_bytes, text);
     put_frame(s, 0x81, event, (size_t)size);
     free(event);
 }
@@ -206,7 +207,7 @@ script script_make(const load_settings *set, const wire_deflate *deflate)
     for (size_t i = 0; i < row; i++) {
         const char *text = s.texts[i % s.texts_count];
         if (set->socketio) {
-            put_event(&s, text);
+            put_event(&s, text, set->mode == LOAD_PUBLISH);
         } else {
             put_frame(&s, first, text, set->size);
         }

@@ -1,5 +1,6 @@
 /* Handshakes: N connections at once, each connects, asks for the upgrade, reads the answer's head, goes away and starts
- * again. A floor (--raw) accepts and closes: there the connection ends with the server's end.
+ * again. Over Socket.IO it also reads the open packet, connects to the main namespace and reads the answer to that. A
+ * floor (--raw) accepts and closes: there the connection ends with the server's end.
  *
  * The end is a reset, so that no port waits; a server sees it as any connection that breaks. */
 #include "load.h"
@@ -20,6 +21,7 @@ typedef struct guest {
     wire wire;
     size_t asked, got;
     uint64_t start_ns;
+    bool joining; /* Socket.IO's CONNECT is out */
     char head[HEAD_BYTES_MAX];
 } guest;
 
@@ -36,6 +38,7 @@ static void come(shake_run *run, guest *g)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = g};
     g->asked = g->got = 0;
+    g->joining = false;
     g->start_ns = process_now_ns();
     wire_start(&g->wire, run->set);
     if (epoll_ctl(run->epoll, EPOLL_CTL_ADD, g->wire.fd, &event) != 0) {
@@ -52,6 +55,41 @@ static void ask(const shake_run *run, guest *g)
         }
         g->asked += (size_t)sent;
     }
+}
+
+/* The payload of the number-th frame behind the head has begun to come: its first byte; 0: it has not. The frames of a
+ * handshake are short. */
+static char packet_type(const guest *g, const char *frame, int number)
+{
+    const char *end = g->head + g->got;
+    while (end - frame > 2) {
+        const uint8_t *head = (const uint8_t *)frame;
+        size_t head_bytes = head[1] == 126 ? 4 : 2;
+        size_t size = head[1] == 126 ? (size_t)head[2] << 8 | head[3] : head[1];
+        if ((size_t)(end - frame) < head_bytes + size) {
+            return 0;
+        }
+        if (number-- == 0) {
+            return frame[head_bytes];
+        }
+        frame += head_bytes + size;
+    }
+    return 0;
+}
+
+/* Engine.IO's open packet, answered with CONNECT; then Socket.IO's CONNECT. */
+static bool hear_socketio(guest *g, const char *frames)
+{
+    static const char connect_packet[] = "\x81\x82\0\0\0\0"
+                                         "40";
+    enum { BYTES = sizeof connect_packet - 1 };
+    if (!g->joining && packet_type(g, frames, 0) == '0') {
+        g->joining = true;
+        if (wire_send(&g->wire, connect_packet, BYTES) != BYTES) {
+            load_refuse("Socket.IO", "CONNECT could not be sent");
+        }
+    }
+    return packet_type(g, frames, 1) == '4';
 }
 
 /* Is this handshake over? */
@@ -72,7 +110,8 @@ static bool hear(const shake_run *run, guest *g)
     if (strncmp(g->head, "HTTP/1.1 101", g->got < 12 ? g->got : 12) != 0) {
         load_refuse("handshake", g->head);
     }
-    return strstr(g->head, "\r\n\r\n") != NULL;
+    const char *end = strstr(g->head, "\r\n\r\n");
+    return end && (!run->set->socketio || hear_socketio(g, end + 4));
 }
 
 static void serve(shake_run *run, guest *g)

@@ -60,60 +60,18 @@ typedef struct naru_sio_args {
     size_t count;
 } naru_sio_args;
 
-static inline naru_sio_value naru_sio_null(void)
-{
-    naru_sio_value value = {NARU_SIO_NULL, {0}, {0, 0}, 0, 0};
-    return value;
-}
-static inline naru_sio_value naru_sio_bool(bool boolean)
-{
-    naru_sio_value value = {NARU_SIO_BOOL, {0}, {0, 0}, 0, 0};
-    value.as.boolean = boolean;
-    return value;
-}
-static inline naru_sio_value naru_sio_int(int64_t integer)
-{
-    naru_sio_value value = {NARU_SIO_INT, {0}, {0, 0}, 0, 0};
-    value.as.integer = integer;
-    return value;
-}
-/* Not finite: null, as in JSON.stringify. */
-static inline naru_sio_value naru_sio_number(double number)
-{
-    naru_sio_value value = {NARU_SIO_NUMBER, {0}, {0, 0}, 0, 0};
-    value.as.number = number;
-    return value;
-}
+NARU_API naru_sio_value naru_sio_null(void);
+NARU_API naru_sio_value naru_sio_bool(bool boolean);
+NARU_API naru_sio_value naru_sio_int(int64_t integer);
+NARU_API naru_sio_value naru_sio_number(double number); /* not finite: null, as in JSON.stringify */
 /* UTF-8; anything else is refused by the call that it is handed to. */
-static inline naru_sio_value naru_sio_text(naru_span text)
-{
-    naru_sio_value value = {NARU_SIO_TEXT, {0}, {0, 0}, 0, 0};
-    value.text = text;
-    return value;
-}
-static inline naru_sio_value naru_sio_string(const char *text)
-{
-    return naru_sio_text(naru_span_of(text));
-}
-static inline naru_sio_value naru_sio_bytes(naru_span bytes)
-{
-    naru_sio_value value = {NARU_SIO_BYTES, {0}, {0, 0}, 0, 0};
-    value.text = bytes;
-    return value;
-}
-/* One JSON text, checked. With attachments (NULL and 0: none) bytes may stand anywhere in it. */
-static inline naru_sio_value naru_sio_json_with(naru_span json, const naru_span *attachments, size_t count)
-{
-    naru_sio_value value = {NARU_SIO_JSON, {0}, {0, 0}, 0, 0};
-    value.text = json;
-    value.attachments = attachments;
-    value.attachments_count = count;
-    return value;
-}
-static inline naru_sio_value naru_sio_json(const char *json)
-{
-    return naru_sio_json_with(naru_span_of(json), 0, 0);
-}
+NARU_API naru_sio_value naru_sio_text(naru_span text);
+NARU_API naru_sio_value naru_sio_string(const char *text);
+NARU_API naru_sio_value naru_sio_bytes(naru_span bytes);
+/* One JSON text, checked by the call that it is handed to. With attachments (NULL and 0: none) bytes may stand anywhere
+ * in it. */
+NARU_API naru_sio_value naru_sio_json(const char *json);
+NARU_API naru_sio_value naru_sio_json_with(naru_span json, const naru_span *attachments, size_t count);
 
 /* NARU_SIO_ARGS(naru_sio_string("hi"), naru_sio_int(5)): good until the end of the block that it stands in.
  * NARU_SIO_NONE: no arguments. C++ has no such literals: fill a naru_sio_args there. */
@@ -152,7 +110,7 @@ NARU_API naru_status naru_sio_answer(const naru_sio_event *event, naru_sio_args 
 typedef struct naru_sio_ack naru_sio_ack;
 NARU_API naru_sio_ack *naru_sio_event_take_ack(const naru_sio_event *event);
 NARU_API naru_status naru_sio_ack_send(naru_sio_ack *ack, naru_sio_args args); /* NULL: NARU_ERR_STATE */
-NARU_API void naru_sio_ack_drop(naru_sio_ack *ack); /* NULL is fine */
+NARU_API void naru_sio_ack_drop(naru_sio_ack *ack);                            /* NULL is fine */
 
 /* ---- the server ------------------------------------------------------------------------------------------------ */
 
@@ -194,7 +152,7 @@ typedef struct naru_sio_options {
     uint32_t rooms_per_socket_max;      /* 1024 */
     uint32_t acks_per_socket_max;       /* answers of a socket that we wait for; 10000 */
     naru_sio_queue_policy queue_policy;
-    uint32_t events_per_second;         /* of a session, twice as many at once after a rest; no limit */
+    uint32_t events_per_second;         /* of a session, packets of all kinds; twice as many after a rest; no limit */
     uint64_t bytes_per_second;          /* of a session's packets; no limit */
     uint32_t address_events_per_second; /* of all sessions of one address (IPv6: of one /64); no limit */
     naru_sio_flood_policy flood_policy;
@@ -206,7 +164,9 @@ typedef struct naru_sio_options {
  * errors    NARU_ERR_ARGUMENT: an option out of range. NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_sio_new(naru_server *server, const naru_sio_options *options,
                                                 naru_sio **io_out);
-/* End every session at once, reason "server shutting down", then free all. NULL is fine. Before naru_server_free. */
+/* End every session at once, reason "server shutting down", then free all. NULL is fine. Before naru_server_free.
+ * Handles that are still held (sockets, acks, gates) stay good until they are given back, which must be before the loop
+ * goes. */
 NARU_API void naru_sio_free(naru_sio *io);
 /* Take no new sessions and end all: clients see "transport close" and try
  * again elsewhere, or here after a restart. */
@@ -309,6 +269,8 @@ typedef void naru_sio_on_room(naru_sio_namespace *nsp, naru_sio_room_change chan
                               naru_sio_socket *socket, void *user);
 NARU_API naru_status naru_sio_on_rooms(naru_sio_namespace *nsp, naru_sio_on_room *fn, void *user);
 
+/* An emit to this socket, or to another of its session, answered NARU_FULL or was refused, and now there is room. */
+NARU_API naru_status naru_sio_on_drain(naru_sio_namespace *nsp, naru_sio_on_socket *fn, void *user);
 /* A packet middleware dropped an event. */
 NARU_API naru_status naru_sio_on_error(naru_sio_namespace *nsp,
                                        void (*fn)(naru_sio_socket *socket, naru_status status, void *user), void *user);
@@ -467,7 +429,9 @@ typedef struct naru_sio_admin_options {
     bool readonly;             /* the page may not emit, join, leave or disconnect */
     const char *server_id;     /* the machine's name and the process's id */
 } naru_sio_admin_options;
-/* Serve the Admin UI (https://admin.socket.io, or the npm package's page) in a namespace of its own.
+/* Serve the Admin UI (https://admin.socket.io, or the npm package's page) in a namespace of its own. Who has shown the
+ * password may come back without it for twelve hours. After ten wrong ones in a minute an address is refused unchecked
+ * (loopback excepted, unless engine.address_limits_loopback).
  * errors    NARU_ERR_ARGUMENT: a name without a hash, or a hash that is none. NARU_ERR_STATE: it is on.
  * NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_sio_admin(naru_sio *io, const naru_sio_admin_options *options);

@@ -5,6 +5,7 @@
 #define NARU_BASE_CPU_H
 
 #include <naru/base.h>
+#include <stdatomic.h>
 
 enum {
     NARU__MASK_KERNEL_BYTES_MIN = 64, /* no kernel is called with less */
@@ -28,6 +29,20 @@ extern const naru__kernels naru__kernels_portable;
 /* What this machine can run, the best first, portable last. Answers how many. */
 size_t naru__kernels_list(const naru__kernels *list_out[NARU__KERNELS_MAX]);
 /* The best of them; the machine is asked once. Thread: any. */
-const naru__kernels *naru__kernels_best(void);
+extern _Atomic(const naru__kernels *) naru__kernels_chosen; /* NULL: it has not been asked */
+const naru__kernels *naru__kernels_choose(void);
+static inline const naru__kernels *naru__kernels_best(void)
+{
+    /* Relaxed: what it points to is constant, and who finds nothing here arrives at the same answer. */
+    const naru__kernels *kernels = atomic_load_explicit(&naru__kernels_chosen, memory_order_relaxed);
+    return kernels ? kernels : naru__kernels_choose();
+}
+
+/* One block of SHA-1 into the five words (3174 6.1). */
+typedef void naru__sha1_block(uint32_t h[5], const uint8_t block[64]);
+void naru__sha1_block_portable(uint32_t h[5], const uint8_t block[64]);
+void naru__sha1_block_x86(uint32_t h[5], const uint8_t block[64]);
+/* The best that this machine can run. It is asked each time, and that is slow. */
+naru__sha1_block *naru__sha1_block_choose(void);
 
 #endif

@@ -7,9 +7,11 @@
 
 enum {
     LEAF_1_ECX_SSSE3 = 1 << 9,
+    LEAF_1_ECX_SSE4_1 = 1 << 19,
     LEAF_1_ECX_OSXSAVE = 1 << 27,
     LEAF_1_ECX_AVX = 1 << 28,
     LEAF_7_EBX_AVX2 = 1 << 5,
+    LEAF_7_EBX_SHA = 1 << 29,
     LEAF_7_EBX_AVX512F = 1 << 16,
     LEAF_7_EBX_AVX512BW = 1 << 30,
     LEAF_7_ECX_AVX512_VBMI2 = 1 << 6,
@@ -76,4 +78,11 @@ size_t naru__kernels_list(const naru__kernels *list_out[NARU__KERNELS_MAX])
     }
     list_out[count++] = &naru__kernels_portable;
     return count;
+}
+
+naru__sha1_block *naru__sha1_block_choose(void)
+{
+    leaf seventh = ask(0).eax >= 7 ? ask(7) : (leaf){0, 0, 0, 0};
+    bool able = has(ask(1).ecx, LEAF_1_ECX_SSSE3 | LEAF_1_ECX_SSE4_1) && has(seventh.ebx, LEAF_7_EBX_SHA);
+    return able ? naru__sha1_block_x86 : naru__sha1_block_portable;
 }

@@ -37,6 +37,9 @@ static inline uint8_t naru__mask_byte(uint64_t word, size_t i)
     return (uint8_t)(naru__little_endian() ? word >> bits : word >> (56 - bits));
 }
 
+/* Of a word that holds eight bytes: set where one is not ASCII. */
+#define NARU__MASK_HIGH_BITS 0x8080808080808080U
+
 /* Sixteen bytes that are handled as one: a vector register where the machine has them, two words elsewhere. */
 typedef uint64_t naru__lane __attribute__((vector_size(16)));
 

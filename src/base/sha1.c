@@ -1,7 +1,10 @@
 /* SHA-1 of bytes that are all there. Not for: secrets or signatures. Source: RFC 3174. */
 #include "sha1.h"
 
+#include <stdatomic.h>
 #include <string.h>
+
+#include "cpu.h"
 
 enum { BLOCK_BYTES = 64, LENGTH_AT = 56 };
 
@@ -41,7 +44,7 @@ static uint32_t mix(size_t t, uint32_t b, uint32_t c, uint32_t d)
     return (b ^ c ^ d) + 0xca62c1d6U;
 }
 
-static void take_block(uint32_t h[5], const uint8_t block[BLOCK_BYTES])
+void naru__sha1_block_portable(uint32_t h[5], const uint8_t block[BLOCK_BYTES])
 {
     uint32_t w[80];
     schedule(w, block);
@@ -61,8 +64,20 @@ static void take_block(uint32_t h[5], const uint8_t block[BLOCK_BYTES])
     h[4] += e;
 }
 
+/* Relaxed: who finds nothing here arrives at the same answer. */
+static naru__sha1_block *best_block(void)
+{
+    static _Atomic(naru__sha1_block *) chosen;
+    naru__sha1_block *block = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (!block) {
+        block = naru__sha1_block_choose();
+        atomic_store_explicit(&chosen, block, memory_order_relaxed);
+    }
+    return block;
+}
+
 /* 3174 4: one bit set, zeros, and the length in bits; one block, or two when the length no longer fits. */
-static void take_tail(uint32_t h[5], naru_span tail, uint64_t text_bytes)
+static void take_tail(uint32_t h[5], naru_span tail, uint64_t text_bytes, naru__sha1_block *take_block)
 {
     uint8_t last[2 * BLOCK_BYTES] = {0};
     if (tail.size > 0) {
@@ -82,13 +97,14 @@ static void take_tail(uint32_t h[5], naru_span tail, uint64_t text_bytes)
 void naru__sha1(naru_span text, uint8_t digest_out[20])
 {
     uint32_t h[5] = {0x67452301U, 0xefcdab89U, 0x98badcfeU, 0x10325476U, 0xc3d2e1f0U};
+    naru__sha1_block *take_block = best_block();
     naru_span rest = text;
     while (rest.size >= BLOCK_BYTES) {
         take_block(h, rest.data);
         rest.data += BLOCK_BYTES;
         rest.size -= BLOCK_BYTES;
     }
-    take_tail(h, rest, text.size);
+    take_tail(h, rest, text.size, take_block);
     for (size_t i = 0; i < 20; i++) {
         digest_out[i] = (uint8_t)(h[i / 4] >> (24 - 8 * (i % 4)));
     }

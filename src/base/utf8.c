@@ -4,6 +4,7 @@
  * six bits: a step is one load, which waits for nothing, and one shift. Source: RFC 3629 4. */
 #include "utf8.h"
 
+#include "apart.h"
 #include "cpu.h"
 #include "mask.h"
 #include "mask_word.h"
@@ -57,27 +58,25 @@ enum { BLOCK_BYTES = 16, SHORT_MAX = 64 };
 /* For a small text the call would be a sixth of the work. */
 #define INLINED static inline __attribute__((always_inline))
 
-static const uint64_t HIGH_BITS = 0x8080808080808080U;
-
 static bool ascii_4(const uint8_t *p)
 {
     uint32_t word;
     memcpy(&word, p, sizeof word);
-    return (word & (uint32_t)HIGH_BITS) == 0;
+    return (word & (uint32_t)NARU__MASK_HIGH_BITS) == 0;
 }
 
 static bool ascii_8(const uint8_t *p)
 {
     uint64_t word;
     memcpy(&word, p, sizeof word);
-    return (word & HIGH_BITS) == 0;
+    return (word & NARU__MASK_HIGH_BITS) == 0;
 }
 
 static bool ascii_16(const uint8_t *p)
 {
     uint64_t words[2];
     memcpy(words, p, sizeof words);
-    return ((words[0] | words[1]) & HIGH_BITS) == 0;
+    return ((words[0] | words[1]) & NARU__MASK_HIGH_BITS) == 0;
 }
 
 static uint64_t step(uint64_t state, uint8_t byte)
@@ -183,7 +182,7 @@ static bool feed_long(naru__utf8 *utf8, naru_span piece, size_t *bad_offset_out)
 /* 16 to 63 bytes: a mask of zeros shows them as they are. */
 static bool ascii_short(const uint8_t *p, size_t size)
 {
-    return (naru__mask_seen(p, size, 0) & HIGH_BITS) == 0;
+    return (naru__mask_seen(p, size, 0) & NARU__MASK_HIGH_BITS) == 0;
 }
 
 bool naru__utf8_feed(naru__utf8 *utf8, naru_span piece, size_t *bad_offset_out)
@@ -232,7 +231,7 @@ static bool mask_utf8_long(uint8_t *bytes, size_t size, uint64_t word, naru__utf
 /* Under 64 bytes: so short, or all ASCII, that a kernel is not worth its call? Looks through the mask. */
 static bool plain(const uint8_t *bytes, size_t size, uint64_t word)
 {
-    return size < NARU__UTF8_KERNEL_BYTES_MIN || (naru__mask_seen(bytes, size, word) & HIGH_BITS) == 0;
+    return size < NARU__UTF8_KERNEL_BYTES_MIN || (naru__mask_seen(bytes, size, word) & NARU__MASK_HIGH_BITS) == 0;
 }
 
 bool naru__mask_utf8(uint8_t *bytes, size_t size, const uint8_t key[4], size_t phase, naru__utf8 *utf8,
@@ -243,10 +242,31 @@ bool naru__mask_utf8(uint8_t *bytes, size_t size, const uint8_t key[4], size_t p
         return mask_utf8_long(bytes, size, word, utf8, bad_offset_out);
     }
     uint64_t seen = naru__mask_short(bytes, bytes, size, word);
-    if ((seen & HIGH_BITS) == 0) {
+    if ((seen & NARU__MASK_HIGH_BITS) == 0) {
         return true;
     }
     return settle(utf8, look((place){START, 0}, bytes, size), bad_offset_out);
+}
+
+/* By value: who looks at a state through a pointer pays for the pointer. */
+NARU__APART static bool ends_well(const uint8_t *bytes, size_t size, size_t good)
+{
+    return look((place){START, good}, bytes, size).state == START;
+}
+
+NARU__APART static bool short_whole(uint8_t *bytes, size_t size, const uint8_t key[4])
+{
+    naru__utf8 utf8 = {START};
+    return naru__mask_utf8(bytes, size, key, 0, &utf8, NULL) && naru__utf8_complete(&utf8);
+}
+
+bool naru__mask_utf8_whole(uint8_t *bytes, size_t size, const uint8_t key[4])
+{
+    if (size < SHORT_MAX) {
+        return short_whole(bytes, size, key);
+    }
+    size_t good = naru__kernels_best()->mask_utf8(bytes, size, naru__mask_word(key, 0));
+    return good == size || ends_well(bytes, size, good);
 }
 
 bool naru_utf8_valid(naru_span text)

@@ -16,6 +16,8 @@ bool naru__utf8_feed(naru__utf8 *utf8, naru_span piece, size_t *bad_offset_out);
  * whatever the answer; the answer is naru__utf8_feed's. */
 bool naru__mask_utf8(uint8_t *bytes, size_t size, const uint8_t key[4], size_t phase, naru__utf8 *utf8,
                      size_t *bad_offset_out);
+/* The same with a text that is whole. */
+bool naru__mask_utf8_whole(uint8_t *bytes, size_t size, const uint8_t key[4]);
 /* Does the text end at a character's end? */
 static inline bool naru__utf8_complete(const naru__utf8 *utf8)
 {

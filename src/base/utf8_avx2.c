@@ -65,7 +65,7 @@ static inline bool vec_any(vec bytes)
 
 static inline bool vec_any_high(vec bytes)
 {
-    return _mm256_movemask_epi8((__m256i)bytes) != 0;
+    return !_mm256_testz_si256((__m256i)bytes, _mm256_set1_epi8((char)0x80));
 }
 
 #include "utf8_lookup.h"
@@ -75,10 +75,10 @@ enum { BYTES_MIN = VEC_BYTES + 3 };
 
 size_t naru__utf8_avx2(const uint8_t *text, size_t size)
 {
-    return size < BYTES_MIN ? naru__utf8_ssse3(text, size) : good_front(NULL, text, size, 0);
+    return size < BYTES_MIN ? naru__utf8_ssse3(text, size) : good_front(text, size);
 }
 
 size_t naru__mask_utf8_avx2(uint8_t *text, size_t size, uint64_t key)
 {
-    return size < BYTES_MIN ? naru__mask_utf8_ssse3(text, size, key) : good_front(text, text, size, key);
+    return size < BYTES_MIN ? naru__mask_utf8_ssse3(text, size, key) : unmask_good_front(text, size, key);
 }

@@ -75,10 +75,10 @@ enum { BYTES_MIN = VEC_BYTES + 3 };
 
 size_t naru__utf8_avx512(const uint8_t *text, size_t size)
 {
-    return size < BYTES_MIN ? naru__utf8_avx2(text, size) : good_front(NULL, text, size, 0);
+    return size < BYTES_MIN ? naru__utf8_avx2(text, size) : good_front(text, size);
 }
 
 size_t naru__mask_utf8_avx512(uint8_t *text, size_t size, uint64_t key)
 {
-    return size < BYTES_MIN ? naru__mask_utf8_avx2(text, size, key) : good_front(text, text, size, key);
+    return size < BYTES_MIN ? naru__mask_utf8_avx2(text, size, key) : unmask_good_front(text, size, key);
 }

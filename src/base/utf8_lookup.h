@@ -16,6 +16,7 @@
 #define NARU_BASE_UTF8_LOOKUP_H
 
 #include <assert.h>
+#include "apart.h"
 #include "mask_word.h"
 
 #define INLINED static inline __attribute__((always_inline))
@@ -137,8 +138,51 @@ INLINED void rest(uint8_t *out, const uint8_t *text, size_t at, size_t size, uin
     }
 }
 
-/* out: NULL (and key 0) to look only, or text itself. size is at least VEC_BYTES + 3. */
-INLINED size_t good_front(uint8_t *out, const uint8_t *text, size_t size, uint64_t key)
+/* ASCII is most of the world's text, and is not looked up. Answers how much of the front it is: a multiple of VEC_BYTES,
+ * or size. Only that much is unmasked. size is at least VEC_BYTES. */
+INLINED size_t ascii_front(uint8_t *out, bool unmask, const uint8_t *text, size_t size, uint64_t key)
+{
+    const vec wide = vec_of_word(key);
+    const vec last = take(text + size - VEC_BYTES, vec_of_word(naru__mask_word_turn(key, size)));
+    size_t i = 0;
+    for (size_t stop = size & ~(size_t)(4 * VEC_BYTES - 1); i < stop; i += 4 * VEC_BYTES) {
+        vec a = take(text + i, wide);
+        vec b = take(text + i + VEC_BYTES, wide);
+        vec c = take(text + i + 2 * VEC_BYTES, wide);
+        vec d = take(text + i + 3 * VEC_BYTES, wide);
+        if (vec_any_high(a | b | c | d)) {
+            return i;
+        }
+        if (unmask) {
+            vec_store(out + i, a);
+            vec_store(out + i + VEC_BYTES, b);
+            vec_store(out + i + 2 * VEC_BYTES, c);
+            vec_store(out + i + 3 * VEC_BYTES, d);
+        }
+    }
+    if (i == size) {
+        return size;
+    }
+    for (; size - i > VEC_BYTES; i += VEC_BYTES) {
+        vec a = take(text + i, wide);
+        if (vec_any_high(a)) {
+            return i;
+        }
+        if (unmask) {
+            vec_store(out + i, a);
+        }
+    }
+    if (vec_any_high(last)) {
+        return i;
+    }
+    if (unmask) {
+        vec_store(out + size - VEC_BYTES, last);
+    }
+    return size;
+}
+
+/* The front that is looked up. out: NULL (and key 0) to look only, or text itself. size is at least VEC_BYTES + 3. */
+INLINED size_t good_lookup(uint8_t *out, const uint8_t *text, size_t size, uint64_t key)
 {
     const tables t = load_tables();
     const vec wide = vec_of_word(key);
@@ -173,6 +217,39 @@ INLINED size_t good_front(uint8_t *out, const uint8_t *text, size_t size, uint64
         vec_store(out + size - VEC_BYTES, last.bytes);
     }
     return border(text, last.good ? size : i);
+}
+
+/* What ascii_front left. Apart, since its many vectors need a frame. What is too short for the method is looked at
+ * together with some of the ASCII in front of it. */
+NARU__APART static size_t look_at_rest(const uint8_t *text, size_t from, size_t size)
+{
+    while (size - from < VEC_BYTES + 3) {
+        from -= VEC_BYTES;
+    }
+    return from + good_lookup(NULL, text + from, size - from, 0);
+}
+
+NARU__APART static size_t unmask_rest(uint8_t *text, size_t from, size_t size, uint64_t key)
+{
+    uint8_t *at = text + from;
+    if (size - from >= VEC_BYTES + 3) {
+        return from + good_lookup(at, at, size - from, key);
+    }
+    naru__mask_by_word(at, at, size - from, key);
+    return look_at_rest(text, from, size);
+}
+
+/* As naru__kernels.mask_utf8 and .utf8. size is at least VEC_BYTES + 3. */
+INLINED size_t unmask_good_front(uint8_t *text, size_t size, uint64_t key)
+{
+    size_t ascii = ascii_front(text, true, text, size, key);
+    return ascii == size ? size : unmask_rest(text, ascii, size, key);
+}
+
+INLINED size_t good_front(const uint8_t *text, size_t size)
+{
+    size_t ascii = ascii_front(NULL, false, text, size, 0);
+    return ascii == size ? size : look_at_rest(text, ascii, size);
 }
 
 #endif

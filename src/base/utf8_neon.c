@@ -66,10 +66,10 @@ static inline bool vec_any_high(vec bytes)
 
 size_t naru__utf8_neon(const uint8_t *text, size_t size)
 {
-    return good_front(NULL, text, size, 0);
+    return good_front(text, size);
 }
 
 size_t naru__mask_utf8_neon(uint8_t *text, size_t size, uint64_t key)
 {
-    return good_front(text, text, size, key);
+    return unmask_good_front(text, size, key);
 }

@@ -5,8 +5,6 @@
  *  Source: RFC 6455 7.1. */
 #include "conn/inside.h"
 
-enum { PINGS_SPREAD = 64 }; /* in so many groups over an interval */
-
 void naru__conn_timer_now(naru_conn *conn)
 {
     naru_loop *loop = conn->stream->loop;
@@ -25,29 +23,26 @@ static uint64_t next_deadline_ms(const naru_conn *conn)
     return session_ms < life_ms ? session_ms : life_ms;
 }
 
-/* Pings may be a little late: those of many connections then leave in one turn, and their pongs come in another, where
- * each would have woken the loop twice. */
 static uint64_t with_company(const naru_conn *conn, uint64_t at_ms)
 {
-    uint64_t step_ms = conn->options->ws.ping_interval_ms / PINGS_SPREAD;
-    if (step_ms < 2 || !naru__ws_at_rest(&conn->ws) || conn->options->ws.ping_interval_ms == NARU_NEVER) {
+    uint64_t step_ms = naru__conn_ping_step_ms(conn);
+    if (step_ms < 2 || !naru__ws_at_rest(&conn->ws)) {
         return at_ms;
     }
     return at_ms + step_ms - 1 - (at_ms + step_ms - 1) % step_ms;
 }
 
-/* Only ever moved nearer here: a timer that fires too early looks again. With nothing under way the deadline is the
- * next ping, and a timer that runs out before that needs no look. */
+/* Only ever moved nearer here: a timer that fires too early looks again. */
 static void set_timer(naru_conn *conn)
 {
     bool running = naru__timer_running(&conn->timer.timer);
-    uint64_t ping_ms = conn->ws.heard_ms + conn->options->ws.ping_interval_ms;
-    if (running && naru__ws_at_rest(&conn->ws) && conn->timer.timer.at_ms <= ping_ms) {
+    uint64_t at_ms = next_deadline_ms(conn);
+    if (at_ms == UINT64_MAX) {
         return;
     }
-    uint64_t at_ms = next_deadline_ms(conn);
-    if (at_ms != UINT64_MAX && (!running || at_ms < conn->timer.timer.at_ms)) {
-        naru__loop_timer_start(conn->stream->loop, &conn->timer, with_company(conn, at_ms));
+    at_ms = with_company(conn, at_ms);
+    if (!running || at_ms < conn->timer.timer.at_ms) {
+        naru__loop_timer_start(conn->stream->loop, &conn->timer, at_ms);
     }
 }
 
@@ -83,7 +78,9 @@ void naru__conn_settle(naru_conn *conn)
         naru__stream_flush_later(conn->stream);
     }
     if (conn->ws.state < NARU_WS_CLOSED) {
-        set_timer(conn);
+        if (!naru__conn_is_settled(conn)) {
+            set_timer(conn);
+        }
     } else if (conn->ws.state == NARU_WS_FAILED && peer_is_silent(conn)) {
         naru__conn_doom(conn, naru_ws_fault(&conn->ws)->status);
     } else {

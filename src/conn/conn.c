@@ -28,6 +28,17 @@ void naru__conn_cold_free(naru_conn *conn)
     conn->cold = NULL;
 }
 
+/* What the short ways leave out: parts, the owner's interest in each message, what is noted of each. */
+static void choose_ways(naru_conn *conn)
+{
+    const naru_conn_handler *handler = conn->handler;
+    bool server = conn->ws.role == NARU_WS_SERVER;
+    bool metered = conn->owner_calls && conn->owner_calls->on_received;
+    conn->short_in =
+        server && !metered && !conn->timed && handler->on_message && conn->options->ws.delivery == NARU_WS_MESSAGES;
+    conn->short_out = !conn->timed && !conn->marked;
+}
+
 naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_conn_options *options,
                           const naru_ws_deflate *deflate, naru_span protocol, const naru_conn_handler *handler,
                           void *user, const naru__conn_owner *owner_calls, void *owner)
@@ -58,6 +69,7 @@ naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_co
     if (protocol.size > 0) {
         memcpy(naru__conn_protocol_of(conn), protocol.data, protocol.size);
     }
+    choose_ways(conn);
     stream->handler = &naru__conn_stream_handler;
     stream->owner = conn;
     return conn;

@@ -11,8 +11,8 @@
 
 /* What an owner counts of all its connections: written by their one thread, so that it costs an addition. */
 typedef struct naru__conn_counts {
-    uint64_t messages_in, message_bytes_in; /* payload, inflated */
-    uint64_t messages_out, message_bytes_out;
+    uint64_t messages_in, messages_out;
+    uint64_t message_bytes_in, message_bytes_out; /* payload, inflated */
     uint64_t pings_in, pongs_in;
 } naru__conn_counts;
 
@@ -58,7 +58,9 @@ struct naru_conn {
     bool throttled : 1; /* by the owner */
     bool over_high : 1; /* a send answered NARU_FULL: on_drain is owed */
     bool timed : 1;     /* a naru__conn_life stands right behind the struct */
-    bool marked : 1;    /* each frame queued is marked for dropping, or told to who looks on: no short way out */
+    bool marked : 1;    /* each frame queued is marked for dropping, or told to who looks on */
+    bool short_in : 1;  /* a message that lies whole in the input may go to on_message without an event */
+    bool short_out : 1; /* a plain message may be queued with nothing but its head */
 };
 
 /* Check and complete options in place. errors NARU_ERR_ARGUMENT */

@@ -101,6 +101,22 @@ void naru__conn_hold(naru_conn *conn, naru_span bytes);
 /* After anything that may have changed the session: send what it wrote, begin the end if it is through, set the
  * timer. */
 void naru__conn_settle(naru_conn *conn);
+/* Pings leave in so many groups over an interval, each group in one turn, and their pongs come in another, where each
+ * would have woken the loop twice: this much late. */
+enum { NARU__CONN_PING_GROUPS = 64 };
+static inline uint32_t naru__conn_ping_step_ms(const naru_conn *conn)
+{
+    return conn->options->ws.ping_interval_ms / NARU__CONN_PING_GROUPS;
+}
+/* Would naru__conn_settle find nothing to do behind messages that came and went the short way? What they wrote has
+ * asked for its flush. The deadline of a session at rest is its next ping, and a timer that runs out before that, or
+ * late in the company of others, needs no look. */
+static inline bool naru__conn_is_settled(const naru_conn *conn)
+{
+    return conn->phase == NARU__CONN_OPEN && naru__ws_at_rest(&conn->ws) && naru__timer_running(&conn->timer.timer) &&
+           conn->timer.timer.at_ms <=
+               conn->ws.heard_ms + conn->options->ws.ping_interval_ms + naru__conn_ping_step_ms(conn);
+}
 /* The end, here and now: on_close, on_gone, and the memory goes at the end of the turn. */
 void naru__conn_finish(naru_conn *conn);
 /* Die at the next turn of the timer, saying nothing to the peer any more. */

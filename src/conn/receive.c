@@ -1,5 +1,7 @@
 /* From bytes to the application's callbacks. Not for: the protocol, which is ws/'s. */
+#include "base/apart.h"
 #include "conn/inside.h"
+#include "ws/short.h"
 
 static void deliver_message(naru_conn *conn, const naru_ws_event *event)
 {
@@ -116,9 +118,8 @@ static bool holds(const naru_conn *conn)
     return conn->cold && naru__buf_size(&conn->cold->held) > 0;
 }
 
-void naru__conn_on_data(naru__stream *stream, uint8_t *bytes, size_t size)
+NARU__APART static void take_data(naru_conn *conn, uint8_t *bytes, size_t size)
 {
-    naru_conn *conn = stream->owner;
     if (conn->phase > NARU__CONN_OPEN) {
         return;
     }
@@ -135,8 +136,52 @@ void naru__conn_on_data(naru__stream *stream, uint8_t *bytes, size_t size)
     }
     naru__conn_settle(conn);
     if (conn->phase == NARU__CONN_OPEN) {
-        naru__stream_has_room(stream, conn->ws.cold != NULL);
+        naru__stream_has_room(conn->stream, conn->ws.cold != NULL);
     }
+}
+
+NARU__APART static void fail_text(naru_conn *conn, naru_span text)
+{
+    naru_ws_turn turn = naru__conn_turn(conn);
+    (void)naru__ws_fail_text(&conn->ws, text, &turn); /* the session's state tells it */
+}
+
+/* Messages that lie whole in the input, one behind the other: straight to the application, without an event. Answers
+ * what is left. */
+static naru_input take_short(naru_conn *conn, naru_input in)
+{
+    naru__conn_counts *counts = naru__conn_counts_of(conn);
+    uint64_t now_ms = naru_loop_now_ms(conn->stream->loop);
+    naru_ws_kind kind;
+    naru_span data;
+    while (conn->phase == NARU__CONN_OPEN && !conn->paused) {
+        naru__short found = naru__ws_next_short(&conn->ws, true, &in, now_ms, &kind, &data);
+        if (found != NARU__SHORT_TAKEN) {
+            if (found == NARU__SHORT_NO_TEXT) {
+                fail_text(conn, data);
+            }
+            break;
+        }
+        conn->handler->on_message(conn, kind, data, conn->user);
+        if (counts) {
+            counts->messages_in++;
+            counts->message_bytes_in += data.size;
+        }
+    }
+    return in;
+}
+
+void naru__conn_on_data(naru__stream *stream, uint8_t *bytes, size_t size)
+{
+    naru_conn *conn = stream->owner;
+    naru_input in = {bytes, size};
+    if (conn->short_in && conn->phase == NARU__CONN_OPEN && !holds(conn)) {
+        in = take_short(conn, in);
+        if (in.size == 0 && naru__conn_is_settled(conn)) {
+            return;
+        }
+    }
+    take_data(conn, in.data, in.size);
 }
 
 naru_input naru__conn_on_room(naru__stream *stream)

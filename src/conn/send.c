@@ -1,5 +1,6 @@
 /* From the application to the queue. Not for: the policy of a full queue (queue.c), messages made
  * once for many connections (prepared.c). */
+#include "base/apart.h"
 #include "conn/inside.h"
 #include "ws/short.h"
 
@@ -77,7 +78,7 @@ static naru_status send_queued(naru_conn *conn, naru_ws_kind kind, naru_span dat
     return status;
 }
 
-static naru_status send_long(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
+NARU__APART static naru_status send_long(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
 {
     naru_status status = naru__conn_send_admit(conn, data.size);
     if (status != NARU_OK) {
@@ -87,24 +88,37 @@ static naru_status send_long(naru_conn *conn, naru_ws_kind kind, naru_span data,
     return naru__conn_send_answer(conn, status);
 }
 
-/* Most messages need nothing but a head and a copy. Bytes that stand in front have asked for the flush already. */
+/* What two vectors do not cover is worth a call. */
+NARU__APART static naru_status copy_behind_head(naru_ws_kind kind, naru_span data, naru_buf *out)
+{
+    naru__ws_send_short(kind, data, out);
+    return NARU_OK;
+}
+
+/* Most messages need nothing but a head and a copy. Bytes that stand in front have asked for the flush already, and
+ * what does not pass the high mark fits the queue. */
 naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
 {
-    bool checked = kind != NARU_WS_TEXT || (flags & NARU_WS_VALID) != 0;
-    if (conn->phase != NARU__CONN_OPEN || !checked || data.size >= WRITE_THROUGH_BYTES_MIN || conn->stream->has_shots ||
-        conn->marked || !naru__conn_queue_fits(conn, data.size)) {
+    bool plain = conn->phase == NARU__CONN_OPEN && conn->short_out && naru__ws_sends_plain(&conn->ws) &&
+                 (kind == NARU_WS_BINARY || (kind == NARU_WS_TEXT && (flags & NARU_WS_VALID) != 0));
+    if (!plain || data.size >= WRITE_THROUGH_BYTES_MIN || conn->stream->has_shots ||
+        !naru__short_fits(&conn->stream->out, data.size, conn->options->queue_high_bytes)) {
         return send_long(conn, kind, data, flags);
     }
-    naru_buf *out = &conn->stream->out;
-    bool first = naru__buf_size(out) == 0;
-    if (!naru__ws_send_short(&conn->ws, kind, data, out)) {
-        return send_long(conn, kind, data, flags);
+    naru__stream *stream = conn->stream;
+    if (naru__buf_size(&stream->out) == 0) {
+        naru__stream_flush_later(stream);
     }
-    naru__conn_count_out(conn, data.size, true);
-    if (first) {
-        naru__stream_flush_later(conn->stream);
+    naru__conn_counts *counts = naru__conn_counts_of(conn);
+    if (counts) {
+        counts->messages_out++;
+        counts->message_bytes_out += data.size;
     }
-    return naru__buf_size(out) <= conn->options->queue_high_bytes ? NARU_OK : naru__conn_send_answer(conn, NARU_OK);
+    if (!naru__short_lanes(data.size)) {
+        return copy_behind_head(kind, data, &stream->out);
+    }
+    naru__ws_send_short(kind, data, &stream->out);
+    return NARU_OK;
 }
 
 naru_status naru_conn_send_begin(naru_conn *conn, naru_ws_kind kind, uint64_t bytes)

@@ -8,7 +8,7 @@
 
 enum {
     NARU__CACHE_LINK_BYTES = sizeof(void *), /* a kept block begins with where the next one is */
-    NARU__CACHE_STEP = 16, /* small classes: every multiple of it, up to */
+    NARU__CACHE_STEP = 16,                   /* small classes: every multiple of it, up to */
     NARU__CACHE_SMALL_MAX = 1024,
     /* Above, four classes to each doubling, up to this; bigger blocks pass through. Those of a message of a megabyte
      * are worth keeping: the kernel would clear each of their pages again. */
@@ -25,8 +25,8 @@ typedef struct naru__cache {
     const naru_allocator *below;
     size_t kept_bytes;
     size_t kept_bytes_max;
-    bool large_kept; /* a large one is among them */
-    bool large_used; /* one was handed out or taken back since naru__cache_cool */
+    bool large_kept;                 /* a large one is among them */
+    bool large_used;                 /* one was handed out or taken back since naru__cache_cool */
     void *kept[NARU__CACHE_CLASSES]; /* each block begins with the pointer to the next */
 } naru__cache;
 
@@ -62,10 +62,14 @@ static inline void naru__cache_reclaim(naru__cache *cache, naru_buf *buf)
         naru_buf_deinit(buf);
         return;
     }
-    memcpy(buf->data, &cache->kept[NARU__CACHE_LENT_CLASS], NARU__CACHE_LINK_BYTES);
-    cache->kept[NARU__CACHE_LENT_CLASS] = buf->data;
+    uint8_t *block = buf->data;
+    memcpy(block, &cache->kept[NARU__CACHE_LENT_CLASS], NARU__CACHE_LINK_BYTES);
+    cache->kept[NARU__CACHE_LENT_CLASS] = block;
     cache->kept_bytes += NARU__CACHE_LENT_BYTES;
-    *buf = (naru_buf){.allocator = buf->allocator};
+    buf->data = NULL;
+    buf->begin = 0;
+    buf->end = 0;
+    buf->capacity = 0;
 }
 
 #endif

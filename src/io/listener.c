@@ -338,8 +338,8 @@ naru_status naru__listener_open(naru_loop *loop, const char *address, bool reuse
                                 naru__accept_fn *accepted, void *user, naru__listener **listener_out, char *bound_out)
 {
     assert(naru__loop_owns_thread(loop));
-    naru__address parsed;
-    bool all;
+    naru__address parsed = {0};
+    bool all = false;
     int given = -1;
     naru_status status = naru__given_socket(address, &given);
     if (status == NARU_MORE) {

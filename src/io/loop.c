@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/apart.h"
 #include "base/memory.h"
 
 /* Under AddressSanitizer a kept block would hide that somebody still uses it. */
@@ -30,7 +31,7 @@ enum { CACHE_BYTES = 16 << 20 };
 
 enum { RECEIVE_BYTES = 128 << 10, BURIALS_MIN = 64, BURIALS_KEPT = 1024, COOLING_MS = 500 };
 
-static uint64_t clock_ms(clockid_t clock)
+NARU__APART static uint64_t clock_ms(clockid_t clock)
 {
     struct timespec time;
     clock_gettime(clock, &time);

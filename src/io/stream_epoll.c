@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "base/apart.h"
 #include "base/buf.h"
 #include "stream_core.h"
 
@@ -76,9 +77,8 @@ static void receive(naru__stream *stream)
     }
 }
 
-static void ready(naru__source *source, unsigned events)
+NARU__APART static void ready_rest(naru__stream *stream, unsigned events)
 {
-    naru__stream *stream = NARU__OWNER(source, naru__stream, source);
     if (events & NARU__READY_OUT) {
         naru__stream_unmark(stream, NARU__BLOCKED);
         naru__stream_flush_later(stream);
@@ -94,6 +94,24 @@ static void ready(naru__source *source, unsigned events)
         return;
     }
     receive(stream);
+}
+
+/* Nearly always there are bytes, and nothing else to see to. */
+static void ready(naru__source *source, unsigned events)
+{
+    naru__stream *stream = NARU__OWNER(source, naru__stream, source);
+    unsigned rest = NARU__PAUSED | NARU__READ_ENDED | NARU__ANNOUNCE | NARU__RESUMED | NARU__ROOM;
+    if (events != NARU__READY_IN || naru__stream_has(stream, rest) || stream->tls) {
+        ready_rest(stream, events);
+        return;
+    }
+    uint8_t *bytes = stream->loop->receive;
+    ssize_t got = recv(stream->fd, bytes, stream->loop->receive_bytes, 0);
+    if (got > 0) {
+        naru__stream_hand_over(stream, bytes, (size_t)got);
+    } else {
+        naru__stream_receive_failed(stream, got, errno);
+    }
 }
 
 /* ---- out ----------------------------------------------------------------------------------------------- */
@@ -112,8 +130,12 @@ static void flush(naru__stream *stream)
     }
 }
 
-static void end_turn(naru__stream *stream)
+NARU__APART static void end_turn_rest(naru__stream *stream)
 {
+    if (naru__stream_has(stream, NARU__CLOSED)) {
+        naru__stream_free(stream);
+        return;
+    }
     if (naru__stream_has(stream, NARU__ANNOUNCE | NARU__RESUMED)) {
         naru__stream_owed(stream);
         if (naru__stream_has(stream, NARU__CLOSED | NARU__DEAD)) {
@@ -130,6 +152,25 @@ static void end_turn(naru__stream *stream)
     }
 }
 
+/* Nearly always there are bytes to send, and nothing else to see to. */
+static bool only_sends(const naru__stream *stream)
+{
+    unsigned rest = ~(unsigned)(NARU__ADDED | NARU__ROOM | NARU__PAUSED | NARU__READ_ENDED);
+    return !naru__stream_has(stream, rest) && stream->phase == NARU__STREAM_READY && !stream->tls &&
+           naru__buf_size(&stream->out) > 0 && stream->armed == NARU__READY_IN;
+}
+
+static void end_turn(naru__stream *stream)
+{
+    if (only_sends(stream)) {
+        naru__stream_flush_plain(stream);
+        if (!naru__stream_has(stream, NARU__BROKEN)) {
+            return;
+        }
+    }
+    end_turn_rest(stream);
+}
+
 void naru__epoll_streams_end_turn(naru_loop *loop)
 {
     /* Those that callbacks put on the list meanwhile have their turn in the next round of the loop, so
@@ -140,11 +181,7 @@ void naru__epoll_streams_end_turn(naru_loop *loop)
     while (stream) {
         naru__stream *next = stream->dirty_next;
         naru__stream_unmark(stream, NARU__DIRTY);
-        if (naru__stream_has(stream, NARU__CLOSED)) {
-            naru__stream_free(stream);
-        } else {
-            end_turn(stream);
-        }
+        end_turn(stream);
         stream = next;
     }
 }

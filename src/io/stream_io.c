@@ -209,22 +209,30 @@ static void flush_gathered(naru__stream *stream)
     } while (sent == bytes && naru__stream_queued(stream) > 0);
 }
 
+/* The rest stays in front of the queue. */
+static void sent_less(naru__stream *stream, ssize_t sent, size_t size)
+{
+    size_t left = transmitted(stream, sent, size);
+    if (left != SIZE_MAX) {
+        stream->sent += left;
+        naru_buf_take(&stream->out, left);
+    }
+}
+
 void naru__stream_flush_plain(naru__stream *stream)
 {
     if (stream->has_shots) {
         flush_gathered(stream);
         return;
     }
-    naru_span bytes = naru_buf_span(&stream->out);
-    size_t sent = naru__stream_transmit(stream, bytes);
-    if (sent == SIZE_MAX) {
-        return;
-    }
-    stream->sent += sent;
-    if (sent == bytes.size) {
-        naru__cache_reclaim(&stream->loop->cache, &stream->out); /* an idle connection owns no buffer */
+    naru_buf *out = &stream->out;
+    size_t size = naru__buf_size(out);
+    ssize_t sent = send(stream->fd, out->data + out->begin, size, MSG_NOSIGNAL);
+    if (sent == (ssize_t)size) {
+        stream->sent += size;
+        naru__cache_reclaim(&stream->loop->cache, out); /* an idle connection owns no buffer */
     } else {
-        naru_buf_take(&stream->out, sent);
+        sent_less(stream, sent, size);
     }
 }
 

@@ -54,9 +54,7 @@ static void deliver(naru_subscriber *subscriber, naru_publication *publication, 
         naru_publication_variant(publication, NARU_VARIANT_WS, wire_make, (void *)(uintptr_t)options);
     const wire *w = (const wire *)(const void *)variant;
     (void)subscriber;
-    if (!w) {
-        naru_conn_abort(peer->conn);
-    } else if (w->prepared && naru_conn_send_prepared(peer->conn, w->prepared) == NARU_ERR_MEMORY) {
+    if (!w || (w->prepared && naru_conn_send_prepared(peer->conn, w->prepared) == NARU_ERR_MEMORY)) {
         naru_conn_abort(peer->conn);
     }
 }

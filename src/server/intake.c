@@ -68,6 +68,26 @@ static bool special_target(naru__exchange *exchange)
     return true;
 }
 
+/* A request that says what it wants: is there room for it, and who asks? */
+static void admit(naru__exchange *exchange, const naru_input *in)
+{
+    naru_request *request = &exchange->request;
+    if (naru__server_refuses(exchange->server)) {
+        naru__exchange_refuse(exchange, 503, "the server is going away", true);
+    } else if (naru__exchange_identify(exchange) < 0) {
+        naru__exchange_drop(exchange);
+    } else if (naru__budget_stage(exchange->server) >= NARU_BUDGET_SCARCE) {
+        atomic_fetch_add(&exchange->server->budget->budget->requests_refused, 1);
+        request->retry_after_s = NARU__CROWDED_RETRY_S;
+        naru__exchange_refuse(exchange, 503, "memory is scarce", true);
+    } else if (exchange->crowded) {
+        request->retry_after_s = NARU__CROWDED_RETRY_S;
+        naru__exchange_refuse(exchange, 429, "too many connections of this address", true);
+    } else {
+        route(exchange, in);
+    }
+}
+
 static void head_complete(naru__exchange *exchange, const naru_input *in)
 {
     naru_request *request = &exchange->request;
@@ -84,19 +104,8 @@ static void head_complete(naru__exchange *exchange, const naru_input *in)
         naru__exchange_refuse(exchange, 400, text, true);
     } else if (status < 0) {
         naru__exchange_drop(exchange);
-    } else if (naru__server_refuses(exchange->server)) {
-        naru__exchange_refuse(exchange, 503, "the server is going away", true);
-    } else if (naru__exchange_identify(exchange) < 0) {
-        naru__exchange_drop(exchange);
-    } else if (naru__budget_stage(exchange->server) >= NARU_BUDGET_SCARCE) {
-        atomic_fetch_add(&exchange->server->budget->budget->requests_refused, 1);
-        request->retry_after_s = NARU__CROWDED_RETRY_S;
-        naru__exchange_refuse(exchange, 503, "memory is scarce", true);
-    } else if (exchange->crowded) {
-        request->retry_after_s = NARU__CROWDED_RETRY_S;
-        naru__exchange_refuse(exchange, 429, "too many connections of this address", true);
     } else {
-        route(exchange, in);
+        admit(exchange, in);
     }
 }
 

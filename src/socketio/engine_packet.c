@@ -60,15 +60,13 @@ naru_status naru__engine_packet_read(naru_span frame, bool binary, int revision,
     naru_status status = NARU_OK;
     if (binary) {
         status = read_bytes(frame, revision, &packet);
-    } else if (frame.size == 0) {
-        status = NARU_ERR_PROTOCOL;
-    } else if (frame.data[0] == 'b') {
+    } else if (frame.size > 0 && frame.data[0] == 'b') {
         status = read_wrapped(frame, revision, scratch, &packet);
-    } else if (frame.data[0] < '0' || frame.data[0] > '6') {
-        status = NARU_ERR_PROTOCOL;
-    } else {
+    } else if (frame.size > 0 && frame.data[0] >= '0' && frame.data[0] <= '6') {
         packet.type = (char)frame.data[0];
         packet.data = behind(frame, 1);
+    } else {
+        status = NARU_ERR_PROTOCOL;
     }
     if (status == NARU_OK) {
         *packet_out = packet;

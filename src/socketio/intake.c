@@ -36,6 +36,10 @@ void naru__sio_intake_init(naru__sio_intake *intake, naru__sio_encoding encoding
 
 static void drop(naru__sio_intake *intake)
 {
+    /* Most packets are whole and leave nothing behind. */
+    if (!intake->spans && !intake->text.data && !intake->bytes.data) {
+        return;
+    }
     naru__free(intake->text.allocator, intake->spans, intake->spans_count * sizeof intake->spans[0]);
     intake->spans = NULL;
     intake->spans_count = 0;

@@ -98,7 +98,7 @@ static void split_query(naru__sio_packet *packet)
 /* From the slash to the first comma or the end. */
 static naru_status take_namespace(reader *r, naru__sio_packet *packet)
 {
-    packet->nsp = naru_span_of("/");
+    packet->nsp = (naru_span){(const uint8_t *)"/", 1};
     if (at_end(r) || r->text.data[r->at] != '/') {
         return NARU_OK;
     }
@@ -179,15 +179,35 @@ naru_status naru__sio_packet_read(naru_span text, const naru__sio_limits *limits
 
 /* ---- what fits what ----------------------------------------------------------------------------------------- */
 
-static const char *const reserved[] = {"connect",       "connect_error", "disconnect",
-                                       "disconnecting", "newListener",   "removeListener"};
+#define NAME(text)                                                                                                     \
+    {                                                                                                                  \
+        (const uint8_t *)(text), sizeof(text) - 1                                                                      \
+    }
+static const naru_span reserved[] = {NAME("connect"),       NAME("connect_error"), NAME("disconnect"),
+                                     NAME("disconnecting"), NAME("newListener"),   NAME("removeListener")};
+#undef NAME
 
 enum { RESERVED = sizeof reserved / sizeof reserved[0] };
 
 bool naru__sio_name_reserved(naru_span name)
 {
     for (size_t i = 0; i < RESERVED; i++) {
-        if (naru_span_equal(name, naru_span_of(reserved[i]))) {
+        if (name.size == reserved[i].size && memcmp(name.data, reserved[i].data, name.size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Escapes may hide what a name is. */
+static bool string_reserved(naru_json name)
+{
+    naru_span plain;
+    if (naru_json_string_plain(name, &plain)) {
+        return naru__sio_name_reserved(plain);
+    }
+    for (size_t i = 0; i < RESERVED; i++) {
+        if (naru_json_string_equal(name, reserved[i])) {
             return true;
         }
     }
@@ -206,12 +226,7 @@ static const char *event_wrong(naru_json data)
     if (!naru_json_is(name, NARU_JSON_STRING)) {
         return "An event's name is a string or a number.";
     }
-    for (size_t i = 0; i < RESERVED; i++) {
-        if (naru_json_string_equal(name, naru_span_of(reserved[i]))) {
-            return "An event has a name that is reserved.";
-        }
-    }
-    return NULL;
+    return string_reserved(name) ? "An event has a name that is reserved." : NULL;
 }
 
 static const char *data_wrong(naru__sio_type type, naru_json data)

@@ -7,8 +7,6 @@
 
 #include "sio.h"
 
-typedef struct naru__sio_poll naru__sio_poll; /* a broadcast whose answers are collected */
-
 struct naru__sio_awaited {
     naru__sio_awaited *next_in_bucket;
     naru__sio_awaited *next, **link; /* of its socket */
@@ -39,6 +37,7 @@ void naru__sio_poll_cancel(naru__sio_poll *poll); /* without a word */
 void naru__sio_poll_answered(naru__sio_poll *poll, naru_sio_socket *socket, const naru_sio_event *answer);
 void naru__sio_poll_lost(naru__sio_poll *poll);   /* one of them will not answer */
 void naru__sio_poll_missed(naru__sio_poll *poll); /* one could not even be waited for */
+void naru__sio_polls_end(naru_sio *io);           /* those of all */
 /* Each awaited of a poll stands in its list. */
 void naru__sio_poll_add(naru__sio_poll *poll, naru__sio_awaited *awaited);
 

@@ -86,9 +86,11 @@ static bool equal_always_as_slow(naru_span a, const char *b, size_t b_bytes)
 static bool knows_session(const naru__sio_admin *admin, naru_span id)
 {
     bool known = false;
+    uint64_t now_ms = naru_loop_now_ms(admin->io->loop);
     size_t count = admin->sessions_count < NARU__ADMIN_SESSIONS ? admin->sessions_count : NARU__ADMIN_SESSIONS;
     for (size_t i = 0; i < count; i++) {
-        known |= equal_always_as_slow(id, admin->sessions[i], NARU__ADMIN_SESSION_BYTES);
+        known |= equal_always_as_slow(id, admin->sessions[i].id, NARU__ADMIN_SESSION_BYTES) &
+                 (now_ms < admin->sessions[i].until_ms);
     }
     return known;
 }
@@ -99,19 +101,23 @@ static void authenticate(naru_sio_socket *socket, naru_sio_gate *gate, void *use
     naru_span name = auth_text(socket, "username"), password = auth_text(socket, "password");
     if (!admin->username || knows_session(admin, auth_text(socket, "sessionId"))) {
         naru_sio_next(gate);
-    } else if (password.size > 0 && equal_always_as_slow(name, admin->username, strlen(admin->username))) {
+    } else if (password.size > 0 && naru__admin_may_guess(admin, socket) &&
+               equal_always_as_slow(name, admin->username, strlen(admin->username))) {
         naru__admin_check_password(admin, gate, password);
     } else {
         naru_sio_refuse(gate, "invalid credentials", NULL);
     }
 }
 
-/* Shown the password: the page need not ask for it again while the server runs. */
+/* Shown the password: for a time the page need not ask for it again. */
 void naru__admin_session_remember(naru__sio_admin *admin, naru_sio_socket *socket)
 {
     char id[NARU_SIO_ID_SIZE];
     naru__sio_draw_id(admin->io, id);
-    memcpy(admin->sessions[admin->sessions_count++ % NARU__ADMIN_SESSIONS], id, NARU__ADMIN_SESSION_BYTES);
+    naru__admin_session *session = &admin->sessions[admin->sessions_count++ % NARU__ADMIN_SESSIONS];
+    memcpy(session->id, id, sizeof session->id);
+    session->until_ms = naru_loop_now_ms(admin->io->loop) + NARU__ADMIN_SESSION_MS;
+    naru__admin_guessed_right(admin, socket);
     (void)naru_sio_emit(socket, "session",
                         NARU_SIO_ARGS(naru_sio_text((naru_span){(uint8_t *)id, NARU__ADMIN_SESSION_BYTES})));
 }

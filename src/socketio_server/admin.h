@@ -1,6 +1,7 @@
 /* The Admin UI: a namespace in which its page watches the server and gives orders. What these files share.
  *
  *  admin.c           on and off, who may come in
+ *  admin_guard.c     who has guessed too often
  *  admin_password.c  bcrypt, beside the loop
  *  admin_stats.c     sums, every two seconds
  *  admin_events.c    each socket, room and event (development)
@@ -12,7 +13,26 @@
 
 #include "sio.h"
 
-enum { NARU__ADMIN_SESSION_BYTES = 16, NARU__ADMIN_SESSIONS = 64, NARU__ADMIN_SUMS = 128 };
+enum {
+    NARU__ADMIN_SESSION_BYTES = 16,
+    NARU__ADMIN_SESSIONS = 64,
+    NARU__ADMIN_SESSION_MS = 12 * 3600 * 1000,
+    NARU__ADMIN_ORIGINS = 64,
+    NARU__ADMIN_SUMS = 128
+};
+
+/* Who has shown the password once. */
+typedef struct naru__admin_session {
+    char id[NARU__ADMIN_SESSION_BYTES];
+    uint64_t until_ms;
+} naru__admin_session;
+
+/* Passwords that came from one address since until_ms was set. */
+typedef struct naru__admin_guesses {
+    uint8_t from[16];
+    uint32_t count;
+    uint64_t until_ms; /* then they are forgotten */
+} naru__admin_guesses;
 
 /* Something that happened so often in one second. */
 typedef struct naru__admin_sum {
@@ -29,9 +49,9 @@ struct naru__sio_admin {
     naru_sio_namespace *nsp;
     char *username, *password_hash, *server_id; /* username NULL: everybody */
     bool development, readonly;
-    char sessions[NARU__ADMIN_SESSIONS]
-                 [NARU__ADMIN_SESSION_BYTES]; /* who has shown the password once; the latest ones */
+    naru__admin_session sessions[NARU__ADMIN_SESSIONS]; /* the latest ones */
     size_t sessions_count;
+    naru__admin_guesses guesses[NARU__ADMIN_ORIGINS];
     naru__admin_check *checks, *running;
     size_t checks_count;
     naru__admin_sum sums[NARU__ADMIN_SUMS];
@@ -60,6 +80,9 @@ void naru__admin_string(naru_json_writer *json, const char *text);
 void naru__admin_date(naru_json_writer *json); /* now */
 uint64_t naru__admin_wall_ms(void);
 
+/* May a password from this socket's address be looked at? It counts as a wrong one until it has been right. */
+bool naru__admin_may_guess(naru__sio_admin *admin, const naru_sio_socket *socket);
+void naru__admin_guessed_right(naru__sio_admin *admin, const naru_sio_socket *socket);
 /* Is the password the one of the hash? The gate goes on when that is known. */
 void naru__admin_check_password(naru__sio_admin *admin, naru_sio_gate *gate, naru_span password);
 void naru__admin_checks_end(naru__sio_admin *admin);

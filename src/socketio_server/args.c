@@ -3,7 +3,10 @@
  * Not for: packets' heads (socketio/packet.h). Source: Socket.IO protocol 5, "Packet encoding". */
 #include "outgoing.h"
 
+#include "base/buf.h"
+#include "socketio/engine_packet.h"
 #include <stdio.h>
+#include <string.h>
 
 typedef struct args_writer {
     naru_json_writer json;
@@ -178,9 +181,35 @@ static naru_status write_value(args_writer *writer, const naru_sio_value *value)
     return NARU_ERR_ARGUMENT;
 }
 
+/* An answer with what came, which needs no second look. */
+static bool is_copy(const char *name, naru_sio_args args, naru_span offset)
+{
+    return !name && offset.size == 0 && args.count == 1 && args.values[0].kind == NARU_SIO_SPREAD &&
+           args.values[0].attachments_count == 0;
+}
+
+static naru_status write_copy(naru_buf *text, naru_span members)
+{
+    uint8_t *to = members.size < SIZE_MAX - 2 ? naru_buf_reserve(text, members.size + 2) : NULL;
+    if (!to) {
+        return NARU_ERR_MEMORY;
+    }
+    to[0] = '[';
+    if (members.size > 0) {
+        memcpy(to + 1, members.data, members.size);
+    }
+    to[members.size + 1] = ']';
+    naru_buf_commit(text, members.size + 2);
+    return NARU_OK;
+}
+
 naru_status naru__sio_args_write(naru_buf *text, const char *name, naru_sio_args args, naru_span offset,
                                  naru_span *attachments_out, uint32_t *count_out)
 {
+    if (is_copy(name, args, offset)) {
+        *count_out = 0;
+        return write_copy(text, args.values[0].text);
+    }
     args_writer writer = {.allocator = text->allocator, .attachments = attachments_out};
     if (naru__sio_args_attachments(args) > NARU__SIO_ATTACHMENTS_OUT_MAX) {
         return NARU_ERR_TOO_MANY;
@@ -205,11 +234,22 @@ naru_status naru__sio_args_write(naru_buf *text, const char *name, naru_sio_args
 
 /* ---- packets ---------------------------------------------------------------------------------------------------- */
 
+static naru_status begin(naru__sio_out *out, uint32_t attachments)
+{
+    out->packet.attachments = attachments;
+    for (uint32_t i = 0; i < attachments; i++) {
+        out->shared_attachments[i] = NULL;
+    }
+    naru_status status = naru__buf_append_byte(&out->text, NARU__ENGINE_MESSAGE);
+    return status ? status : naru__sio_packet_write(&out->text, &out->packet);
+}
+
+/* What is behind the packet's head is its data. */
 static void measure(naru__sio_out *out, size_t head_bytes)
 {
     naru_span text = naru_buf_span(&out->text);
     out->packet.data = (naru_json){{text.data + head_bytes, text.size - head_bytes}};
-    out->bytes = text.size;
+    out->bytes = text.size - 1;
     for (uint32_t i = 0; i < out->packet.attachments; i++) {
         out->bytes += out->attachments[i].size;
     }
@@ -221,8 +261,7 @@ naru_status naru__sio_out_write(naru__sio_out *out, const char *name, naru_sio_a
     if (attachments > NARU__SIO_ATTACHMENTS_OUT_MAX) {
         return NARU_ERR_TOO_MANY;
     }
-    out->packet.attachments = (uint32_t)attachments;
-    naru_status status = naru__sio_packet_write(&out->text, &out->packet);
+    naru_status status = begin(out, (uint32_t)attachments);
     size_t head_bytes = naru_buf_span(&out->text).size;
     uint32_t count = 0;
     if (status == NARU_OK) {
@@ -236,11 +275,10 @@ naru_status naru__sio_out_write(naru__sio_out *out, const char *name, naru_sio_a
 
 naru_status naru__sio_out_write_json(naru__sio_out *out, naru_span json, const naru_span *attachments, uint32_t count)
 {
-    out->packet.attachments = count;
     for (uint32_t i = 0; i < count; i++) {
         out->attachments[i] = attachments[i];
     }
-    naru_status status = naru__sio_packet_write(&out->text, &out->packet);
+    naru_status status = begin(out, count);
     size_t head_bytes = naru_buf_span(&out->text).size;
     if (status == NARU_OK) {
         status = naru_buf_append(&out->text, json);

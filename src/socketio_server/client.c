@@ -187,11 +187,6 @@ static naru__sio_intake *intake_for(naru__sio_client *client)
     return &client->io->intake;
 }
 
-static bool counts_as_event(const naru__sio_message *message)
-{
-    return message->packet.type != NARU__SIO_CONNECT && message->packet.type != NARU__SIO_DISCONNECT;
-}
-
 static void on_message(naru_eio *session, naru_ws_kind kind, naru_span data, void *user)
 {
     (void)user;
@@ -208,7 +203,7 @@ static void on_message(naru_eio *session, naru_ws_kind kind, naru_span data, voi
     naru_status status = kind == NARU_WS_TEXT ? naru__sio_intake_text(intake, data, &message, NULL)
                                               : naru__sio_intake_bytes(intake, data, &message, NULL);
     client->encoding = (uint8_t)intake->encoding;
-    bool dropped = naru__sio_flood(client, data.size, status == NARU_OK && counts_as_event(&message));
+    bool dropped = naru__sio_flood(client, data.size, status == NARU_OK);
     if (status == NARU_MORE) {
         status = keep_intake(client);
     } else if (status == NARU_OK) {
@@ -269,6 +264,36 @@ static void on_upgrade(naru_eio *session, void *user)
     }
 }
 
+static void tell_drained(naru_sio_socket *socket)
+{
+    naru__sio_hooks *hooks = NULL;
+    while ((hooks = naru__sio_hooks_next(socket->nsp, hooks)) != NULL) {
+        naru__sio_hook hook;
+        naru__sio_hook_walk walk = naru__sio_walk_begin(&hooks->lists[NARU__SIO_HOOK_DRAIN]);
+        while (naru__sio_walk_next(&walk, &hook)) {
+            ((naru_sio_on_socket *)hook.fn)(socket, hook.user);
+        }
+        naru__sio_walk_end(&walk);
+    }
+}
+
+/* A listener may disconnect its socket, and then the walk has lost its place: the rest hear of the next drain. */
+static void on_drain(naru_eio *session, void *user)
+{
+    (void)user;
+    naru__sio_client *client = naru__eio_extra(session);
+    naru_sio_socket *next = NULL;
+    for (naru_sio_socket *socket = client->sockets; socket; socket = next) {
+        naru_sio_socket_ref(socket);
+        if (socket->state == NARU__SIO_CONNECTED) {
+            tell_drained(socket);
+        }
+        bool there = socket->state == NARU__SIO_CONNECTED || socket->state == NARU__SIO_ASKING;
+        next = there ? socket->next_of_client : NULL;
+        naru_sio_socket_unref(socket);
+    }
+}
+
 static naru_sio_reason reason_of(naru_eio_close_reason reason)
 {
     switch (reason) {
@@ -313,5 +338,8 @@ static void on_close(naru_eio *session, naru_eio_close_reason reason, const char
     }
 }
 
-const naru_eio_handler naru__sio_engine_handler = {
-    .on_connection = on_connection, .on_message = on_message, .on_upgrade = on_upgrade, .on_close = on_close};
+const naru_eio_handler naru__sio_engine_handler = {.on_connection = on_connection,
+                                                   .on_message = on_message,
+                                                   .on_upgrade = on_upgrade,
+                                                   .on_drain = on_drain,
+                                                   .on_close = on_close};

@@ -47,12 +47,15 @@ static void send_connected(naru_sio_socket *socket)
         naru_json_write_string(&writer, naru__sio_pid(socket));
     }
     naru_json_write_object_end(&writer);
-    bool plain = naru_eio_revision(client->session) == 3; /* protocol 4: no payload */
-    if (naru_json_writer_finish(&writer)) {
+    naru_status status = naru_json_writer_finish(&writer);
+    naru_span data = naru_buf_span(&json);
+    if (naru_eio_revision(client->session) == 3) {
+        data = (naru_span){0}; /* protocol 4: no payload */
+    }
+    if (status) {
         naru__sio_client_close(client, NARU_SIO_FORCED_SERVER_CLOSE);
     } else {
-        send_json(client, NARU__SIO_CONNECT, naru__sio_name(socket->nsp),
-                  plain ? (naru_span){0} : naru_buf_span(&json));
+        send_json(client, NARU__SIO_CONNECT, naru__sio_name(socket->nsp), data);
     }
     naru_buf_deinit(&json);
 }

@@ -22,7 +22,13 @@ typedef struct emission {
 static void emission_init(emission *e, const naru_sio_target *target, const char *event, naru_sio_args args)
 {
     naru_sio_namespace *nsp = target->nsp;
-    *e = (emission){.target = *target, .event = event, .args = args};
+    e->target = *target;
+    e->event = event;
+    e->args = args;
+    e->poll = NULL;
+    e->status = NARU_OK;
+    e->outcome = (naru_sio_outcome){0};
+    e->written = false;
     naru__sio_out_init(&e->out, nsp->io, NARU__SIO_EVENT, naru__sio_name(nsp));
     e->out.is_volatile = target->is_volatile;
     e->out.is_shared = !target->only;

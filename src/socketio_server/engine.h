@@ -20,6 +20,10 @@ void naru__eio_shared_unref(naru__eio_shared *shared); /* NULL is fine */
 /* As naru_eio_send; the session takes a reference of its own. Text is not checked: the caller vouches for it. */
 naru_status naru__eio_send_shared(naru_eio *session, naru__eio_shared *shared);
 
+/* As naru_eio_send of a text that is known to be UTF-8, without a copy on its way to a WebSocket: in front of its first
+ * byte stands '4', the type that it gets there. */
+naru_status naru__eio_send_typed(naru_eio *session, naru_span data, unsigned flags);
+
 /* As naru_eio_server_new, and every session's block has `extra_bytes` zero bytes more for the caller's own state, good
  * from before on_connection until on_close has returned. */
 NARU_MUST_USE naru_status naru__eio_server_new(naru_server *server, const naru_eio_options *options,

@@ -56,6 +56,15 @@ naru_status naru_eio_send(naru_eio *session, naru_ws_kind kind, naru_span data, 
     return send_typed(session, kind, data, flags);
 }
 
+naru_status naru__eio_send_typed(naru_eio *session, naru_span data, unsigned flags)
+{
+    if (!on_websocket(session)) {
+        return naru_eio_send(session, NARU_WS_TEXT, data, flags | NARU_WS_VALID);
+    }
+    naru_span typed = {data.data - 1, data.size + 1};
+    return naru_conn_send(session->conn, NARU_WS_TEXT, typed, flags | NARU_WS_VALID);
+}
+
 /* ---- one message for many --------------------------------------------------------------------------------------- */
 
 naru__eio_shared *naru__eio_shared_blank(naru_eio_server *eio, naru_ws_kind kind, size_t bytes, unsigned flags,

@@ -122,7 +122,9 @@ static void on_message(naru_conn *conn, naru_ws_kind kind, naru_span data, void 
         hand_on(session, &packet);
     }
     naru__eio_settle(session);
-    naru_buf_deinit(&scratch);
+    if (scratch.data) {
+        naru_buf_deinit(&scratch);
+    }
 }
 
 static void on_drain(naru_conn *conn, void *user)

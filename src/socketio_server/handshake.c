@@ -91,7 +91,8 @@ static bool next_pair(naru_span *rest, naru_span *key, naru_span *value)
         }
         size_t key_bytes = equals == SIZE_MAX ? end : equals;
         *key = (naru_span){rest->data, key_bytes};
-        *value = equals == SIZE_MAX ? (naru_span){0} : (naru_span){rest->data + equals + 1, end - equals - 1};
+        size_t from = equals == SIZE_MAX ? end : equals + 1;
+        *value = (naru_span){rest->data + from, end - from};
         size_t step = end < rest->size ? end + 1 : end;
         rest->data += step;
         rest->size -= step;

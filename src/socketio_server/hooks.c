@@ -135,10 +135,21 @@ void naru__sio_hooks_remove_event(naru__sio_hooks *hooks, naru_span event, naru_
     }
 }
 
-naru__sio_hook_list *naru__sio_hooks_event(const naru__sio_hooks *hooks, naru_span event)
+static bool has_name(const naru__sio_named_hooks *named, naru_span event)
 {
-    naru__sio_named_hooks *named = naru__sio_map_get(&hooks->events, event);
-    return named ? &named->list : NULL;
+    return named->name_bytes == event.size && (event.size == 0 || memcmp(named->name, event.data, event.size) == 0);
+}
+
+naru__sio_hook_list *naru__sio_hooks_event(naru__sio_hooks *hooks, naru_span event)
+{
+    if (!hooks->recent || !has_name(hooks->recent, event)) {
+        naru__sio_named_hooks *named = naru__sio_map_get(&hooks->events, event);
+        if (!named) {
+            return NULL;
+        }
+        hooks->recent = named;
+    }
+    return &hooks->recent->list;
 }
 
 /* ---- walks ----------------------------------------------------------------------------------------------------- */

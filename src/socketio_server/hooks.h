@@ -21,6 +21,7 @@ typedef enum naru__sio_hook_kind {
     NARU__SIO_HOOK_ROOM,
     NARU__SIO_HOOK_ERROR,
     NARU__SIO_HOOK_EXPIRED,
+    NARU__SIO_HOOK_DRAIN,
     NARU__SIO_HOOK_KINDS
 } naru__sio_hook_kind;
 
@@ -50,7 +51,8 @@ typedef struct naru__sio_named_hooks {
 typedef struct naru__sio_hooks {
     const naru_allocator *allocator;
     naru__sio_hook_list lists[NARU__SIO_HOOK_KINDS];
-    naru__sio_map events; /* of naru__sio_named_hooks; they stay until the set goes */
+    naru__sio_map events;          /* of naru__sio_named_hooks; they stay until the set goes */
+    naru__sio_named_hooks *recent; /* what was found last: most events come in runs; NULL: nothing yet */
 } naru__sio_hooks;
 
 void naru__sio_hooks_init(naru__sio_hooks *hooks, const naru_allocator *allocator, const naru__sip_key *sip);
@@ -64,7 +66,7 @@ NARU_MUST_USE naru_status naru__sio_hooks_add_event(naru__sio_hooks *hooks, naru
 void naru__sio_hooks_remove(naru__sio_hooks *hooks, naru__sio_hook_kind kind, naru__sio_hook_fn *fn);
 void naru__sio_hooks_remove_event(naru__sio_hooks *hooks, naru_span event, naru__sio_hook_fn *fn);
 /* NULL: nobody listens, and never has. */
-naru__sio_hook_list *naru__sio_hooks_event(const naru__sio_hooks *hooks, naru_span event);
+naru__sio_hook_list *naru__sio_hooks_event(naru__sio_hooks *hooks, naru_span event);
 
 /* A walk: begin, next until it answers false, and in any case end. */
 typedef struct naru__sio_hook_walk {

@@ -34,6 +34,11 @@ naru_status naru_sio_on_disconnect(naru_sio_namespace *nsp, naru_sio_on_left *fn
     return add(nsp, NARU__SIO_HOOK_DISCONNECT, (naru__sio_hook_fn *)fn, user);
 }
 
+naru_status naru_sio_on_drain(naru_sio_namespace *nsp, naru_sio_on_socket *fn, void *user)
+{
+    return add(nsp, NARU__SIO_HOOK_DRAIN, (naru__sio_hook_fn *)fn, user);
+}
+
 naru_status naru_sio_on_rooms(naru_sio_namespace *nsp, naru_sio_on_room *fn, void *user)
 {
     return add(nsp, NARU__SIO_HOOK_ROOM, (naru__sio_hook_fn *)fn, user);

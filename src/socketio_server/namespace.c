@@ -103,13 +103,19 @@ void naru__sio_namespace_release(naru_sio_namespace *nsp)
     }
 }
 
+void naru__sio_namespace_over(naru_sio_namespace *nsp)
+{
+    if (nsp->kind == NARU__SIO_CHILD && nsp->io->options.cleanup_empty_child_namespaces && !nsp->dropped) {
+        drop(nsp);
+    }
+}
+
 void naru__sio_namespace_left(naru_sio_namespace *nsp)
 {
     nsp->users--;
-    bool wanted = nsp->kind == NARU__SIO_CHILD && nsp->io->options.cleanup_empty_child_namespaces;
-    /* Sessions that may come back want their child to be there. */
-    if (wanted && nsp->users == 0 && !nsp->recovery && !nsp->dropped) {
-        drop(nsp);
+    /* Sessions that may come back want their child to be there; once they have expired it goes. */
+    if (nsp->users == 0 && !nsp->recovery) {
+        naru__sio_namespace_over(nsp);
     }
 }
 
@@ -186,6 +192,10 @@ naru_sio_namespace *naru_sio_of(naru_sio *io, const char *name)
     naru_sio_namespace *nsp = naru__sio_map_get(&io->names, naru_buf_span(&full));
     if (!nsp) {
         nsp = named_new(io, naru_buf_span(&full), NARU__SIO_STATIC);
+    } else if (nsp->kind == NARU__SIO_CHILD) {
+        /* The application holds on to it from here on: it stays. */
+        nsp->kind = NARU__SIO_STATIC;
+        io->children--;
     }
     naru_buf_deinit(&full);
     return nsp;
@@ -222,7 +232,9 @@ naru_sio_namespace *naru_sio_of_matching(naru_sio *io, naru_sio_predicate *predi
 
 naru_span naru_sio_namespace_name(const naru_sio_namespace *nsp)
 {
-    return nsp->kind == NARU__SIO_PARENT ? (naru_span){0} : naru__sio_name(nsp);
+    naru_span name = naru__sio_name(nsp);
+    name.size = nsp->kind == NARU__SIO_PARENT ? 0 : name.size;
+    return name;
 }
 
 naru_sio *naru_sio_namespace_server(const naru_sio_namespace *nsp)

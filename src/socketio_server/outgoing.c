@@ -6,7 +6,16 @@
 
 void naru__sio_out_init(naru__sio_out *out, naru_sio *io, naru__sio_type type, naru_span nsp)
 {
-    *out = (naru__sio_out){.io = io, .packet = {.type = type, .nsp = nsp}, .text = io->text, .flags = NARU_WS_VALID};
+    /* Field by field: the lists at the end are long, and most packets have no attachments. */
+    out->io = io;
+    out->packet = (naru__sio_packet){.type = type, .nsp = nsp};
+    out->text = io->text;
+    out->bytes = 0;
+    out->flags = NARU_WS_VALID;
+    out->is_volatile = false;
+    out->is_shared = false;
+    out->shared_text = NULL;
+    out->shared_msgpack = NULL;
     naru_buf_init(&io->text, io->allocator);
     naru_buf_init(&out->msgpack, io->allocator);
 }
@@ -54,9 +63,17 @@ static naru_status send_msgpack(naru__sio_out *out, naru_eio *session)
     return send_one(out, session, NARU_WS_BINARY, naru_buf_span(&out->msgpack), &out->shared_msgpack);
 }
 
+static naru_status send_packet(naru__sio_out *out, naru_eio *session)
+{
+    naru_span typed = naru_buf_span(&out->text);
+    naru_span packet = {typed.data + 1, typed.size - 1};
+    return out->is_shared ? send_one(out, session, NARU_WS_TEXT, packet, &out->shared_text)
+                          : naru__eio_send_typed(session, packet, out->flags);
+}
+
 static naru_status send_text(naru__sio_out *out, naru__sio_client *client)
 {
-    naru_status status = send_one(out, client->session, NARU_WS_TEXT, naru_buf_span(&out->text), &out->shared_text);
+    naru_status status = send_packet(out, client->session);
     for (uint32_t i = 0; status >= 0 && i < out->packet.attachments; i++) {
         status = send_one(out, client->session, NARU_WS_BINARY, out->attachments[i], &out->shared_attachments[i]);
         if (status < 0) {

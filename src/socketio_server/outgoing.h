@@ -11,7 +11,7 @@
 typedef struct naru__sio_out {
     naru_sio *io;
     naru__sio_packet packet; /* data: of `text` */
-    naru_buf text;           /* the whole packet */
+    naru_buf text;           /* the whole packet, behind the type of the engine's message */
     naru_buf msgpack;        /* empty until it is needed */
     naru_span attachments[NARU__SIO_ATTACHMENTS_OUT_MAX];
     size_t bytes;   /* of text and attachments */

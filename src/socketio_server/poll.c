@@ -16,6 +16,7 @@ typedef struct kept {
 
 struct naru__sio_poll {
     naru_sio *io;
+    naru__sio_poll *next, **link; /* all of the server's */
     naru__sio_awaited *awaited;
     kept *answers, **answers_end;
     size_t asked, answered, lost;
@@ -41,6 +42,10 @@ static void poll_free(naru__sio_poll *poll)
         naru__sio_await_cancel(poll->awaited);
     }
     naru__loop_timer_stop(poll->io->loop, &poll->timer);
+    *poll->link = poll->next;
+    if (poll->next) {
+        poll->next->link = poll->link;
+    }
     free_answers(poll);
     naru__free(poll->io->allocator, poll, sizeof *poll);
 }
@@ -52,6 +57,7 @@ void naru__sio_poll_cancel(naru__sio_poll *poll)
 
 static void finish(naru__sio_poll *poll)
 {
+    naru__loop_timer_stop(poll->io->loop, &poll->timer);
     const naru_allocator *allocator = poll->io->allocator;
     size_t bytes = poll->answered * sizeof(naru_sio_response);
     naru_sio_response *responses = bytes > 0 ? naru__alloc(allocator, bytes) : NULL;
@@ -80,6 +86,12 @@ naru__sio_poll *naru__sio_poll_new(naru_sio *io, uint32_t timeout_ms, naru_sio_o
         poll->timer.fire = fire;
         poll->on_responses = on_responses;
         poll->user = user;
+        poll->next = io->polls;
+        poll->link = &io->polls;
+        if (poll->next) {
+            poll->next->link = &poll->next;
+        }
+        io->polls = poll;
     }
     return poll;
 }
@@ -173,4 +185,12 @@ void naru__sio_poll_answered(naru__sio_poll *poll, naru_sio_socket *socket, cons
     poll->answers_end = &copy->next;
     poll->answered++;
     check(poll);
+}
+
+/* The server goes: whoever waits is told what there is. */
+void naru__sio_polls_end(naru_sio *io)
+{
+    while (io->polls) {
+        finish(io->polls);
+    }
 }

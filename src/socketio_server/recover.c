@@ -47,6 +47,12 @@ static void watch_time(naru_sio_namespace *nsp)
     }
 }
 
+/* Nobody is there, and nobody will come back. */
+static bool is_over(const naru_sio_namespace *nsp)
+{
+    return nsp->users == 0 && naru__sio_recovery_expire_at_ms(nsp->recovery) == UINT64_MAX;
+}
+
 static void tell_expired(naru_sio_namespace *nsp, naru_span id, naru_span data)
 {
     naru__sio_hooks *hooks = NULL;
@@ -81,6 +87,9 @@ static void expire(naru__loop_timer *timer)
         expired(nsp, &session);
     }
     watch_time(nsp);
+    if (is_over(nsp)) {
+        naru__sio_namespace_over(nsp);
+    }
 }
 
 /* ---- going ------------------------------------------------------------------------------------------------------ */
@@ -119,8 +128,7 @@ static void save(naru_sio_socket *socket)
                                           .rooms_count = list.count,
                                           .data = naru_sio_socket_data(socket),
                                           .position = socket->position};
-    naru_status status =
-        naru__sio_recovery_save(nsp->recovery, &session, socket, naru_loop_now_ms(nsp->io->loop));
+    naru_status status = naru__sio_recovery_save(nsp->recovery, &session, socket, naru_loop_now_ms(nsp->io->loop));
     (void)status; /* not kept: it comes back as somebody new */
     naru__free(allocator, list.rooms, rooms_max * sizeof(naru_span));
     watch_time(nsp);
@@ -214,10 +222,15 @@ static bool become(naru_sio_socket *socket, const naru__sio_recovery_restored *r
     return join_rooms(socket, session);
 }
 
-/* Its old connection still looks alive: it is let go, and kept as one that went away. */
+/* Its old connection still looks alive: it is let go, and kept as one that went away. One that is ending, of which only
+ * the application has not heard, is kept or not by its own reason. */
 static void let_go(naru_sio_socket *ghost)
 {
     naru__sio_client *client = ghost->client;
+    if (ghost->state != NARU__SIO_CONNECTED) {
+        naru__sio_recovery_left(ghost, (naru_sio_reason)ghost->reason);
+        return;
+    }
     naru__sio_recovery_left(ghost, NARU_SIO_TRANSPORT_CLOSE);
     naru__sio_socket_end(ghost, NARU_SIO_TRANSPORT_CLOSE);
     naru__sio_client_close(client, NARU_SIO_TRANSPORT_CLOSE);

@@ -1,6 +1,7 @@
 /* The whole: options, the engine below, the end.
  *
  * Not for: sessions (client.c), namespaces (namespace.c). Source: socket.io's Server. */
+#include "ack.h"
 #include "base/memory.h"
 #include "engine.h"
 #include "server/server.h"
@@ -138,6 +139,7 @@ void naru_sio_free(naru_sio *io)
     io->engine = NULL;
     naru__sio_end_tell(io);
     naru__loop_defer_cancel(io->loop, &io->end);
+    naru__sio_polls_end(io);
     naru__sio_admin_free(io);
     naru__sio_serve_client_free(io);
     /* The last namespace frees the whole; held here until all have been asked. */

@@ -18,6 +18,7 @@
 typedef struct naru__sio_client naru__sio_client;
 typedef struct naru__sio_wait naru__sio_wait;
 typedef struct naru__sio_awaited naru__sio_awaited;
+typedef struct naru__sio_poll naru__sio_poll;
 typedef struct naru__sio_guest naru__sio_guest;
 typedef struct naru__sio_admin naru__sio_admin;
 
@@ -53,13 +54,14 @@ struct naru_sio {
     naru_buf text;                         /* the packet that is being written */
     naru_sio_socket *ending, **ending_end; /* disconnected, and the application is not told yet */
     naru__deferred end;
+    naru__sio_poll *polls; /* broadcasts whose answers are collected */
     void (*on_new_namespace)(naru_sio_namespace *nsp, void *user);
     void *new_namespace_user;
     naru__sio_map guests;         /* addresses, where they are limited */
     const naru__sio_watch *watch; /* NULL: nobody */
     naru__sio_admin *admin;
     struct naru__sio_served *served; /* the client scripts; NULL: none */
-    size_t namespaces_count; /* their structs; the server's own stays for them */
+    size_t namespaces_count;         /* their structs; the server's own stays for them */
     bool freed;
 };
 
@@ -108,6 +110,7 @@ static inline naru_span naru__sio_name(const naru_sio_namespace *nsp)
 /* The namespace that a client asks for, a child made at need. NULL: there is none, or no memory. */
 naru_sio_namespace *naru__sio_namespace_for(naru_sio *io, naru_span name, naru_span auth);
 /* A socket of it has gone: is it a child that nobody is in? */
+void naru__sio_namespace_over(naru_sio_namespace *nsp); /* nobody is in it: a child may go */
 void naru__sio_namespace_left(naru_sio_namespace *nsp);
 void naru__sio_namespace_release(naru_sio_namespace *nsp); /* a handle has gone */
 void naru__sio_namespaces_drop(naru_sio *io);              /* all of them */

@@ -1,5 +1,6 @@
 /* Huffman codes of limited size. Not for: what has them (pack.c). Source: RFC 1951 3.2.2; the sizes in place after
  * Moffat and Katajainen, "In-Place Calculation of Minimum-Redundancy Codes", 1995. */
+#include <assert.h>
 #include <string.h>
 
 #include "pack.h"
@@ -140,6 +141,7 @@ void naru__ws_codes_make(const uint16_t *occurs, unsigned count, unsigned size_m
             sorted[used++] = i;
         }
     }
+    assert(used >= 2);
     for (unsigned i = 0; i < used; i++) {
         nodes[i] = sorted[i] >> SYMBOL_BITS;
     }

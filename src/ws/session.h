@@ -90,10 +90,10 @@ struct naru_ws {
         head[NARU__WS_HEAD_MAX]; /* of a frame; while its payload comes, the mask is in front, turned to its place */
     uint8_t head_bytes;
     uint8_t frame; /* first byte of the frame under way */
-    uint8_t role;
-    uint8_t state;
     uint8_t flags;
     uint8_t message;
+    uint8_t role; /* from here on in the order that naru__ws_sends_plain wants */
+    uint8_t state;
     uint8_t sending;
     uint8_t own_bits;  /* deflate: window of what we send; 0: none was agreed on */
     uint8_t peer_bits; /* and of what the peer sends */

@@ -131,7 +131,7 @@ class Usage(unittest.TestCase):
     def test_probe(self):
         for args, text in (
                 ([], 'a URL is missing'),
-                (['wss://localhost/'], "the raw checks speak no TLS: probe the server's plain port"),
+                (['-k', 'ws://localhost/'], '--ca and --insecure are for wss'),
                 (['-g', 'frames', 'x'], "unknown group 'frames'"),
                 (['-H', 'a: b\r\nc: d', 'x'], "--header wants 'NAME: VALUE', not 'a: b\r\nc: d'")):
             with self.subTest(args):

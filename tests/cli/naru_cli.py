@@ -254,8 +254,12 @@ def dial(address, path='/', *fields):
         name, port = address.rsplit(':', 1)
         sock = socket.create_connection((name, int(port)), DEADLINE)
     peer = Peer(sock, masks=True)
-    status = peer.ask(host, path, *fields)
-    assert ' 101 ' in status, status
+    try:
+        status = peer.ask(host, path, *fields)
+        assert ' 101 ' in status, status
+    except BaseException:
+        sock.close()
+        raise
     return peer
 
 

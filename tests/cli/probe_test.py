@@ -1,5 +1,6 @@
 """naru probe against servers that keep to the rules, nearly do, and do not."""
 import json
+import ssl
 
 from naru_cli import *
 
@@ -51,11 +52,17 @@ def probe(*args):
 class Careless:
     """Upgrades whatever has a key, echoes whatever comes, and looks at nothing."""
 
-    def __init__(self):
+    def __init__(self, context=None):
         self.listener = socket.create_server(('127.0.0.1', 0))
-        self.url = f'ws://127.0.0.1:{self.listener.getsockname()[1]}/'
+        self.context = context
+        self.url = f'ws{"s" if context else ""}://localhost:{self.listener.getsockname()[1]}/'
 
     def talk(self, sock):
+        if self.context:
+            try:
+                sock = self.context.wrap_socket(sock, server_side=True)
+            except OSError:
+                return sock.close()
         with Peer(sock, masks=False) as peer:
             try:
                 peer.accept()
@@ -195,6 +202,65 @@ class Command(unittest.TestCase):
             peer.sock.sendall(b'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n')
         with Server(script) as server:
             self.assertEqual(run('probe', '-H', 'X-Token: abc', server.url)[0], 5)
+
+
+class Secure(unittest.TestCase):
+    """Over wss: all checks below which there is TLS, and the checks of TLS itself."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = directory.name
+
+    def test_naru_passes(self):
+        cert, key = certificate(self.directory)
+        server, address = echo_server('--deflate', '--tls-cert', cert, '--tls-key', key)
+        with server:
+            status, results, sums = probe('--ca', cert, f'wss://localhost:{address.rsplit(":", 1)[1]}/')
+        # The certificate of the tests is good for two days.
+        self.assertEqual({name: seen for name, seen in results.items() if seen[0] != 'pass'},
+                         {('tls', 'days'): ('lax', '1 days left')})
+        self.assertEqual((status, sums['pass']), (0, len(results) - 1))
+        self.assertEqual(results['tls', 'version'][1].split(',')[0], 'TLSv1.3')
+
+    def test_certificates(self):
+        cert, key = certificate(self.directory, 'elsewhere')
+        server, address = echo_server('--tls-cert', cert, '--tls-key', key)
+        port = address.rsplit(':', 1)[1]
+        with server:
+            status, results, _ = probe('-k', '-g', 'tls', f'wss://localhost:{port}/')
+            self.assertEqual((status, results['tls', 'name']), (9, ('fail', 'is not for localhost')))
+            self.assertEqual(results['tls', 'chain'][0], 'skip')
+            self.assertEqual(probe('-k', '--ca', cert, '-g', 'tls', f'wss://127.0.0.1:{port}/')[0], 0)
+            for url, args, text in ((f'wss://localhost:{port}/', [], 'self-signed certificate'),
+                                    (f'wss://localhost:{port}/', ['--ca', cert], 'hostname mismatch')):
+                with self.subTest(url, args=args):
+                    said = run('probe', *args, url)
+                    self.assertEqual(said[:2], (4, b''))
+                    self.assertEqual(said[2].decode(), f'naru probe: TLS to localhost:{port} failed: {text}\n')
+
+    def test_a_server_of_yesterday(self):
+        cert, key = certificate(self.directory)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers('ALL:@SECLEVEL=0')
+        context.load_cert_chain(cert, key)
+        with Careless(context) as server:
+            status, results, _ = probe('--ca', cert, '-g', 'tls', server.url)
+        self.assertEqual((status, results['tls', 'old']), (9, ('fail', 'took TLSv1.1')))
+        self.assertEqual(results['tls', 'version'][0], 'lax')
+        self.assertEqual(results['tls', 'close-notify'], ('lax', 'ended without close_notify'))
+        self.assertEqual(results['tls', 'alpn'], ('pass', 'chose nothing'))
+
+    def test_no_tls_where_it_is_asked_for(self):
+        server, address = echo_server()
+        with server:
+            status, out, err = run('probe', '-k', f'wss://{address}/')
+            self.assertEqual((status, out), (4, b''))
+            self.assertRegex(err, rb'\Anaru probe: TLS to [^\n]+ failed: [^\n]+\n\Z')
+            status, results, _ = probe('-g', 'tls', f'ws://{address}/')
+            self.assertEqual((status, {seen for seen, _ in results.values()}), (0, {'skip'}))
 
 
 if __name__ == '__main__':

@@ -208,6 +208,21 @@ class Person(unittest.TestCase):
                 peer.send(CLOSE, data)
                 self.assertEqual(terminal.end(), 0)
 
+    def test_frames_are_traced_above_the_line(self):
+        with Server(self.script) as server, \
+                Terminal('connect', '--trace', '--no-deflate', server.url, NO_COLOR='1') as terminal:
+            terminal.shows([*self.greeting(server), '>'])
+            terminal.type('half a li')
+            terminal.shows(['> half a li'])
+            self.peer.send(PING, b'?')
+            terminal.shows(['* <- ping, fin, 1 bytes, 3 on the wire', '* -> pong, fin, 1 bytes, 7 on the wire',
+                            '> half a li'])
+            terminal.type('ne\r')
+            self.wait_for((TEXT, b'half a line'))
+            terminal.shows(['* -> text, fin, 11 bytes, 17 on the wire', '>'])
+            terminal.type('\x04')
+            self.assertEqual(terminal.end(), 0)
+
     def test_a_message_does_not_disturb_the_line(self):
         with Server(self.script) as server, Terminal('connect', server.url, NO_COLOR='1') as terminal:
             terminal.shows([*self.greeting(server), '>'])

@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ["docs/from-ws-to-naru.md"]
+# Each page, and the test that runs its programs.
+PAGES = {"docs/from-ws-to-naru.md": "tests/docs/guide_test.mjs",
+         "docs/from-socket-io-to-naru.md": "tests/socketio/examples_test.mjs"}
 BLOCK = re.compile(r"^(\[`?[^\]`]+`?\]\((?P<path>[^)]+)\)\n\n```(?P<language>\w+)\n)(?P<code>.*?)^```$", re.M | re.S)
 PROGRAM = re.compile(r"^```(?:c|js)\n", re.M)
 
@@ -26,7 +28,7 @@ def filled(page):
     return BLOCK.sub(block, page.read_text(encoding="utf-8")), blocks
 
 
-def check(page):
+def check(page, test):
     text = page.read_text(encoding="utf-8")
     wanted, blocks = filled(page)
     if not blocks:
@@ -38,11 +40,11 @@ def check(page):
             if is_line != be_line:
                 yield f"{page.name}:{number}: is {is_line!r}, in the file {be_line!r}; run {Path(__file__).name} --write"
                 break
-    tested = (ROOT / "tests/docs/guide_test.mjs").read_text(encoding="utf-8")
+    tested = (ROOT / test).read_text(encoding="utf-8")
     for match in blocks:
         name = Path(match["path"]).stem
         if not re.search(rf"^  async {name}\(", tested, re.M):
-            yield f"{page.name}: {match['path']} is not run by tests/docs/guide_test.mjs"
+            yield f"{page.name}: {match['path']} is not run by {test}"
 
 
 def check_index():
@@ -55,11 +57,11 @@ def check_index():
 
 
 def main():
-    pages = [ROOT / name for name in PAGES]
     if "--write" in sys.argv[1:]:
-        for page in pages:
+        for page in (ROOT / name for name in PAGES):
             page.write_text(filled(page)[0], encoding="utf-8")
-    complaints = [complaint for page in pages for complaint in check(page)] + list(check_index())
+    complaints = [complaint for page, test in PAGES.items() for complaint in check(ROOT / page, test)]
+    complaints += check_index()
     print(*complaints, sep="\n", end="\n" if complaints else "")
     return 1 if complaints else 0
 

@@ -42,7 +42,7 @@ const development = {
   },
   async 'the session, what the page may do, the sums; and the session again'(c) {
     const admin = client(c, '/admin', CREDENTIALS);
-    const [[session], [config], [stats]] = await Promise.all([event(admin, 'session'), event(admin, 'config'), event(admin, 'server_stats')]);
+    const [[session], [config], [stats]] = await Promise.all(['session', 'config', 'server_stats'].map((name) => event(admin, name)));
     assert.equal(session.length, 16);
     assert.deepEqual(config.supportedFeatures.sort(),
       ['AGGREGATED_EVENTS', 'ALL_EVENTS', 'DISCONNECT', 'EMIT', 'JOIN', 'LEAVE', 'MDISCONNECT', 'MJOIN', 'MLEAVE']);
@@ -186,6 +186,17 @@ const inBrowser = {
   },
 };
 
+const guarded = {
+  async 'after ten wrong passwords in a minute not even the right one is looked at, and sessions still are'(c) {
+    const wrong = { ...CREDENTIALS, password: 'hunter3' };
+    for (let i = 0; i < 9; i++) assert.equal(await refused(c, wrong), 'invalid credentials');
+    const [session] = await event(client(c, '/admin', CREDENTIALS), 'session'); // and the nine are forgotten
+    for (let i = 0; i < 10; i++) assert.equal(await refused(c, wrong), 'invalid credentials');
+    assert.equal(await refused(c, CREDENTIALS), 'invalid credentials');
+    await next(client(c, '/admin', { sessionId: session }), 'connect');
+  },
+};
+
 let failed = 0;
 async function round(title, args, ...tests) {
   const { url, stop } = await fixture('sio-feature-fixture', '--admin', ...args);
@@ -194,4 +205,5 @@ async function round(title, args, ...tests) {
 }
 await round('admin', [], development, process.env.NARU_NO_BROWSER ? {} : inBrowser);
 await round('readonly', ['--readonly'], readonly);
+await round('guarded', ['--flood-address'], guarded);
 process.exit(failed ? 1 : 0);

@@ -12,7 +12,7 @@ function talk({ url, transports }) {
     await heard('connect');
     const echoed = await socket.emitWithAck('echo', { text: 'grüße', list: [1, null] });
     const back = heard('back');
-    socket.emit('reply', new Uint8Array([1, 2, 3]), 'tail');
+    socket.emit('reply', new Uint8Array([1, 2, 3]).buffer, 'tail');
     const [bytes, tail] = await back;
     if (transports.length > 1 && socket.io.engine.transport.name !== 'websocket') {
       await new Promise((resolve) => socket.io.engine.once('upgrade', resolve));

@@ -22,10 +22,13 @@ export function within(promise, what) {
 export const next = (emitter, event) =>
   within(new Promise((resolve) => emitter.once(event, (...args) => resolve(args.length < 2 ? args[0] : args))), event);
 
+const children = new Set();
+process.on('exit', () => children.forEach((child) => child.kill()));
+
 /** Start a server; `url`, `stop()`, `output` (its lines, `line(test)` waits for one). */
 export async function start(command, args) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  process.on('exit', () => child.kill());
+  children.add(child);
   const lines = [];
   const waiting = [];
   let rest = '';
@@ -52,6 +55,7 @@ export async function start(command, args) {
   const stop = async () => {
     child.kill('SIGTERM');
     const status = await within(gone, `the end of ${command}`);
+    children.delete(child);
     if (status !== 0) throw new Error(`${command} ended with ${status}`);
   };
   return { url: `http://${address}`, port: Number(address.split(':').pop()), address, lines, line, stop, pid: child.pid };

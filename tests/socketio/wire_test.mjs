@@ -58,12 +58,15 @@ async function alive(peer) {
   assert.equal(await peer.read(), '43999["alive"]');
 }
 
+const OPENED =
+  /^0\{"sid":"[^"]{20}","upgrades":\["websocket"\],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000\}$/;
+
 /* ---- transcripts ------------------------------------------------------------------------------------------------ */
 
 const transcripts = {
   async 'polling only'(c) {
     const peer = await polling(c);
-    assert.match(peer.open, /^0\{"sid":"[^"]{20}","upgrades":\["websocket"\],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000\}$/);
+    assert.match(peer.open, OPENED);
     assert.equal(await peer.post('40'), 'ok');
     assert.match(await peer.get(), CONNECTED);
     assert.equal(await peer.post('420["echo","foo"]'), 'ok');
@@ -145,7 +148,8 @@ const rules = [
   ['bytes without a header', Buffer.from([1]), null],
   ['0 attachments', '450-["a"]', null],
   ['11 attachments', '4511-["a"]', null],
-  ['text while bytes are due', ['451-["a",{"_placeholder":true,"num":0}]', '42["a"]'], ['451-["a",{"_placeholder":true,"num":0}]', Buffer.from([1])]],
+  ['text while bytes are due', ['451-["a",{"_placeholder":true,"num":0}]', '42["a"]'],
+    ['451-["a",{"_placeholder":true,"num":0}]', Buffer.from([1])]],
   ['a placeholder of no attachment', ['451-["a",{"_placeholder":true,"num":1}]', Buffer.from([1])], null],
   ['a negative one', ['451-["a",{"_placeholder":true,"num":-1}]', Buffer.from([1])], null],
   ['one without a number', ['451-["a",{"_placeholder":true}]', Buffer.from([1])], ['451-["a",{"_placeholder":false}]', Buffer.from([1])]],
@@ -239,7 +243,8 @@ const connecting = {
     const connected = decode(await peer.read());
     assert.deepEqual([connected.type, connected.nsp, connected.data.sid.length], [0, '/', 20]);
     const json = await joined(c);
-    peer.send(encode({ type: 2, data: ['to', { broadcast: true }, { b: Buffer.from([5]) }], options: { compress: true }, id: 3, nsp: '/' }));
+    const data = ['to', { broadcast: true }, { b: Buffer.from([5]) }];
+    peer.send(encode({ type: 2, data, options: { compress: true }, id: 3, nsp: '/' }));
     assert.equal(await json.read(), '451-["news",{"b":{"_placeholder":true,"num":0}}]');
     assert.deepEqual(await json.read(), Buffer.from([5]));
     assert.deepEqual(decode(await peer.read()), { id: 3, type: 3, data: [0], nsp: '/' });
@@ -284,6 +289,8 @@ const refusing = {
       frame = await peer.read();
     }
     await alive(peer);
+    peer.send('422["log"]');
+    assert.deepEqual(JSON.parse((await peer.read()).slice(3))[0].filter((line) => line.startsWith('drained')), ['drained once']);
   },
 };
 const flooding = {
@@ -294,6 +301,89 @@ const flooding = {
     for (let i = 0; i < 200; i++) peer.send('42["nothing"]');
     assert.equal(await peer.read(), null);
     await alive(calm);
+  },
+};
+
+const dropping = {
+  async 'or what is too much is dropped, unanswered, and the rest is heard'(c) {
+    const peer = await joined(c);
+    for (let i = 0; i < 100; i++) peer.send(`42${i}["echo",${i}]`);
+    const answers = [];
+    // One more is heard once there is room again, whenever that is.
+    const ask = setInterval(() => peer.send('42999["echo","last"]'), 20);
+    for (let frame = await peer.read(); frame !== '43999["last"]'; frame = await peer.read()) answers.push(frame);
+    clearInterval(ask);
+    assert.ok(answers.length >= 39 && answers.length < 60, `${answers.length} answers`);
+    assert.equal(answers[0], '430[0]');
+  },
+};
+const floodingTogether = {
+  async 'an address has one limit for all its sessions'(c) {
+    const many = await Promise.all([joined(c), joined(c), joined(c)]);
+    for (let i = 0; i < 30; i++) many.forEach((peer) => peer.send('42["nothing"]'));
+    const ends = await Promise.all(many.map((peer) => peer.read()));
+    assert.ok(ends.includes(null));
+  },
+};
+
+/* ---- why it went --------------------------------------------------------------------------------------------------- */
+
+async function reasons(c, watcher) {
+  const lines = [];
+  while (!lines.some((line) => line.startsWith('disconnect '))) lines.push(...(await watcher.emitWithAck('log')));
+  return lines.filter((line) => line.startsWith('disconnect '));
+}
+const leaving = {
+  async 'each reason by its name'(c) {
+    const watcher = c.add(io(c.url, { transports: ['websocket'], forceNew: true, reconnection: false }));
+    await next(watcher, 'connect');
+    const ways = {
+      'transport close': (peer) => peer.ws.close(),
+      'transport error': (peer) => peer.send(`42["${'x'.repeat(1000001)}"]`),
+      'forced close': (peer) => peer.send('42{"not":"an array"}'),
+      'forced server close': (peer) => peer.send('42/elsewhere,["a"]'),
+      'client namespace disconnect': (peer) => peer.send('41'),
+      'server namespace disconnect': (peer) => peer.send('42["kick",false]'),
+      'parse error': (peer) => peer.ws.send('hello'),
+      'ping timeout': () => {},
+    };
+    for (const [reason, end] of Object.entries(ways)) {
+      const peer = await websocket(c);
+      peer.send('40');
+      await peer.read();
+      end(peer);
+      assert.deepEqual(await reasons(c, watcher), [`disconnect ${reason}`]);
+    }
+  },
+};
+const others = {
+  async 'rooms beyond eight, one too many, exceptions; other nodes, of which there are none'(c) {
+    const peer = await joined(c);
+    const other = await joined(c);
+    peer.send('421["join","m9"]', '422["join","m2"]');
+    other.send('421["join","m8"]');
+    assert.equal(await peer.read(), '431[]');
+    assert.equal(await peer.read(), '432[]');
+    assert.equal(await other.read(), '431[]');
+    peer.send('423["many-rooms"]');
+    assert.equal(await peer.read(), '42["news",2]');
+    assert.equal(await peer.read(), '433["NARU_ERR_ARGUMENT",0,2,0]');
+    assert.equal(await other.read(), '42["news",2]');
+    assert.equal(await other.read(), '42["news",3]');
+    peer.send('424["server-side"]');
+    assert.equal(await peer.read(), '434[false,[]]');
+  },
+  async 'the server goes: "transport close", and the client would try again'(c) {
+    const { url, stop } = await fixture('sio-feature-fixture');
+    const all = [['websocket'], ['polling']].map((transports) => c.add(io(url, { transports, forceNew: true })));
+    await Promise.all(all.map((socket) => next(socket, 'connect')));
+    const gone = all.map((socket) => next(socket, 'disconnect'));
+    await stop();
+    const [websocketReason, pollingReason] = (await Promise.all(gone)).map((reason) => [reason].flat()[0]);
+    assert.equal(websocketReason, 'transport close');
+    // Between two polls it finds the door shut.
+    assert.ok(['transport close', 'transport error'].includes(pollingReason), pollingReason);
+    assert.ok(all.every((socket) => socket.active));
   },
 };
 
@@ -331,8 +421,8 @@ const recovery = {
     const offset = JSON.parse(first.slice(2)).at(-1);
     assert.equal(first, `42["news",1,"${offset}"]`);
     await gone(peer);
-    other.send('422["to",{"rooms":["room1"]},2]', '453-3["to",{"rooms":["room1"]},{"_placeholder":true,"num":0}]'.replace('453-', '451-'), Buffer.from([9]),
-      '424["to",{"rooms":["elsewhere"]},4]');
+    other.send('422["to",{"rooms":["room1"]},2]', '451-3["to",{"rooms":["room1"]},{"_placeholder":true,"num":0}]',
+      Buffer.from([9]), '424["to",{"rooms":["elsewhere"]},4]');
     for (let i = 0; i < 3; i++) await other.read();
     const back = await again(c, { pid: peer.pid, offset });
     assert.deepEqual([back.sid, back.pid], [peer.sid, peer.pid]);
@@ -459,6 +549,10 @@ async function round(title, args, ...tests) {
 await round('wire', [], transcripts, each, connecting, closing);
 await round('refuse', ['--refuse'], refusing);
 await round('flood', ['--flood'], flooding);
+await round('drop', ['--flood', '--drop'], dropping);
+await round('address', ['--flood-address'], floodingTogether);
+await round('reasons', ['--fast-pings'], leaving);
+await round('more', [], others);
 await round('recovery', ['--recovery', '60000'], recovery);
 await round('expiry', ['--recovery', '100'], expiring);
 await round('protocol 4', ['--eio3'], revision3);

@@ -154,6 +154,21 @@ static inline void peer_deinit(peer *self)
     naru_buf_deinit(&self->got);
 }
 
+/* A server's stream on one end of a socket pair; answers the other end, which is the caller's. tls NULL: plain. */
+static inline int peer_serve(peer *self, bed *on, naru_tls *tls)
+{
+    int pair[2];
+    peer_init(self, on);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) != 0) {
+        abort();
+    }
+    self->stream = naru__stream_accept(on->loop, pair[0], tls, &peer_handler, self);
+    if (!self->stream) {
+        abort();
+    }
+    return pair[1];
+}
+
 static inline void peer_send(peer *self, naru_span bytes)
 {
     CHECK_EQ(naru_buf_append(&self->stream->out, bytes), NARU_OK);

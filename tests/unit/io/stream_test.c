@@ -62,15 +62,11 @@ TEST(names_its_peer)
     CHECK_STR(text, "[::");
     peer_deinit(&client);
     peer_deinit(&server);
-    int pair[2];
-    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
-    peer_init(&server, &on);
-    server.stream = naru__stream_accept(on.loop, pair[0], NULL, &peer_handler, &server);
-    REQUIRE(server.stream != NULL);
+    int other = peer_serve(&server, &on, NULL);
     naru__stream_peer(server.stream, text, sizeof text);
     CHECK_STR(text, "unix:");
     peer_deinit(&server);
-    close(pair[1]);
+    close(other);
     bed_close(&on);
 }
 
@@ -261,15 +257,11 @@ TEST(does_not_spin_on_a_hang_up_while_paused)
 {
     bed on = {0};
     peer server;
-    int pair[2];
     REQUIRE(bed_open(&on));
-    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
-    peer_init(&server, &on);
-    server.stream = naru__stream_accept(on.loop, pair[0], NULL, &peer_handler, &server);
-    REQUIRE(server.stream != NULL);
+    int other = peer_serve(&server, &on, NULL);
     naru__stream_pause(server.stream);
-    REQUIRE(write(pair[1], "last words", 10) == 10);
-    close(pair[1]);
+    REQUIRE(write(other, "last words", 10) == 10);
+    close(other);
     for (int i = 0; i < 5; i++) {
         CHECK_EQ(naru_loop_turn(on.loop, 0), NARU_OK);
     }
@@ -349,15 +341,11 @@ TEST(reads_on_when_writing_breaks)
 {
     bed on = {0};
     peer server;
-    int pair[2];
     REQUIRE(bed_open(&on));
-    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
-    peer_init(&server, &on);
-    server.stream = naru__stream_accept(on.loop, pair[0], NULL, &peer_handler, &server);
-    REQUIRE(server.stream != NULL);
+    int other = peer_serve(&server, &on, NULL);
     CHECK_EQ(naru_loop_turn(on.loop, 0), NARU_OK);
-    REQUIRE(write(pair[1], "last words", 10) == 10);
-    close(pair[1]);
+    REQUIRE(write(other, "last words", 10) == 10);
+    close(other);
     CHECK_EQ(naru__stream_write_through(server.stream, naru_span_of("too late")), NARU_OK);
     CHECK_EQ(server.end, 0); /* not inside the call */
     TURN_UNTIL(&on, server.end == 1);
@@ -373,15 +361,11 @@ TEST(tells_when_writing_breaks_during_a_pause)
 {
     bed on = {0};
     peer server;
-    int pair[2];
     REQUIRE(bed_open(&on));
-    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
-    peer_init(&server, &on);
-    server.stream = naru__stream_accept(on.loop, pair[0], NULL, &peer_handler, &server);
-    REQUIRE(server.stream != NULL);
+    int other = peer_serve(&server, &on, NULL);
     naru__stream_pause(server.stream);
     CHECK_EQ(naru_loop_turn(on.loop, 0), NARU_OK);
-    close(pair[1]);
+    close(other);
     for (int i = 0; i < 3; i++) {
         CHECK_EQ(naru_loop_turn(on.loop, 0), NARU_OK);
     }

@@ -374,18 +374,6 @@ TEST(contexts_say_what_is_wrong)
 
 /* ---- a client of another make, byte by byte, and hostile ones ------------------------------------------ */
 
-/* A server stream on one end of a socket pair. */
-static int serve(bed *on, peer *server)
-{
-    int pair[2];
-    peer_init(server, on);
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) != 0) {
-        abort();
-    }
-    server->stream = naru__stream_accept(on->loop, pair[0], cast.server, &peer_handler, server);
-    return pair[1];
-}
-
 /* An OpenSSL client between two memory BIOs. */
 typedef struct tester {
     SSL_CTX *context;
@@ -455,7 +443,7 @@ static void talks(int version, size_t step)
     tester other;
     char answer[16];
     REQUIRE(bed_open(&on));
-    int fd = serve(&on, &server);
+    int fd = peer_serve(&server, &on, cast.server);
     tester_open(&other, version, "\x02h2\x08http/1.1");
     CHECK(tester_shakes_hands(&other, &on, fd, step));
     CHECK_EQ(server.ready, 1);
@@ -496,7 +484,7 @@ static void does_not_shake_hands(int version, const char *alpn, const char *erro
     peer server;
     tester other;
     REQUIRE(bed_open(&on));
-    int fd = serve(&on, &server);
+    int fd = peer_serve(&server, &on, cast.server);
     tester_open(&other, version, alpn);
     CHECK(!tester_shakes_hands(&other, &on, fd, 4096));
     CHECK_EQ(server.end, 1);
@@ -529,7 +517,7 @@ TEST(tells_truncation)
         peer server;
         tester other;
         REQUIRE(bed_open(&on));
-        int fd = serve(&on, &server);
+        int fd = peer_serve(&server, &on, cast.server);
         tester_open(&other, versions[i], NULL);
         CHECK(tester_shakes_hands(&other, &on, fd, 4096));
         CHECK_EQ(SSL_write(other.ssl, "cut", 3), 3);
@@ -551,7 +539,7 @@ TEST(tells_an_end_in_the_handshake)
     bed on = {0};
     peer server;
     REQUIRE(bed_open(&on));
-    int fd = serve(&on, &server);
+    int fd = peer_serve(&server, &on, cast.server);
     close(fd);
     TURN_UNTIL(&on, server.end == 1);
     CHECK_EQ(server.why, NARU_ERR_CLOSED);
@@ -568,7 +556,7 @@ TEST(delivers_what_came_before_a_bad_record)
     tester other;
     char bytes[512];
     REQUIRE(bed_open(&on));
-    int fd = serve(&on, &server);
+    int fd = peer_serve(&server, &on, cast.server);
     tester_open(&other, TLS1_3_VERSION, NULL);
     CHECK(tester_shakes_hands(&other, &on, fd, 4096));
     CHECK_EQ(SSL_write(other.ssl, "good", 4), 4);
@@ -594,7 +582,7 @@ TEST(plain_http_is_no_handshake)
     bed on = {0};
     peer server;
     REQUIRE(bed_open(&on));
-    int fd = serve(&on, &server);
+    int fd = peer_serve(&server, &on, cast.server);
     REQUIRE(write(fd, "GET / HTTP/1.1\r\n\r\n", 18) == 18);
     TURN_UNTIL(&on, server.end == 1);
     CHECK_EQ(server.why, NARU_ERR_TLS);
@@ -611,7 +599,7 @@ TEST(renegotiation_is_refused)
     peer server;
     tester other;
     REQUIRE(bed_open(&on));
-    int fd = serve(&on, &server);
+    int fd = peer_serve(&server, &on, cast.server);
     tester_open(&other, TLS1_2_VERSION, NULL);
     CHECK(tester_shakes_hands(&other, &on, fd, 4096));
     SSL_renegotiate(other.ssl);
@@ -635,7 +623,7 @@ TEST(answers_do_not_pile_up)
     tester other;
     char bytes[64];
     REQUIRE(bed_open(&on));
-    int fd = serve(&on, &server);
+    int fd = peer_serve(&server, &on, cast.server);
     server.close_on_end = true;
     tester_open(&other, TLS1_3_VERSION, NULL);
     CHECK(tester_shakes_hands(&other, &on, fd, 4096));

@@ -199,14 +199,8 @@ static bool crowd_open(crowd *self, size_t receive_bytes)
         return false;
     }
     for (size_t i = 0; i < PAIRS; i++) {
-        int pair[2];
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) != 0) {
-            return false;
-        }
-        peer_init(&self->servers[i], &self->bed);
+        self->clients[i] = peer_serve(&self->servers[i], &self->bed, NULL);
         self->servers[i].echo = true;
-        self->servers[i].stream = naru__stream_accept(self->bed.loop, pair[0], NULL, &peer_handler, &self->servers[i]);
-        self->clients[i] = pair[1];
     }
     return naru_loop_turn(self->bed.loop, 0) == NARU_OK;
 }

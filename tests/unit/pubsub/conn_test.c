@@ -319,8 +319,12 @@ TEST(a_slow_reader_hurts_only_itself)
     memset(kilobyte, 'x', 1024);
     rig_open(NULL);
     r.options.queue_bytes_max = 64 << 10;
+    naru_conn *slow = rig_connect();
+    REQUIRE(slow != NULL);
     REQUIRE(rig_connect() != NULL);
-    REQUIRE(rig_connect() != NULL);
+    /* Else the kernel takes megabytes before anything waits here. */
+    CHECK_EQ(setsockopt(slow->stream->fd, SOL_SOCKET, SO_SNDBUF, &(int){16 << 10}, sizeof(int)), 0);
+    CHECK_EQ(setsockopt(r.peers[0], SOL_SOCKET, SO_RCVBUF, &(int){16 << 10}, sizeof(int)), 0);
     join(0, "a");
     join(1, "a");
     turn();
