@@ -79,6 +79,7 @@ typedef struct naru_ws_options {
     uint64_t parts_from_bytes;
     bool manual_pong; /* pings are not answered by the session */
     bool trust_utf8;  /* do not check text that comes in; only for peers one controls */
+    bool bare_close;  /* the Close that a broken rule is answered with has its code only, no reason */
     naru_ws_deflate_options deflate;
     /* Hears of every frame, both ways, also of those that the session answers by itself: of the peer's data frames once
      * their head is in and good, of its control frames once they are whole, of ours as they are appended to turn->out.

@@ -101,6 +101,7 @@ static naru_status fill_conn(naru_eio_server *eio)
     conn->ws.ping_interval_ms = NARU_NEVER;
     conn->ws.delivery = NARU_WS_MESSAGES;
     conn->ws.manual_pong = false;
+    conn->ws.bare_close = true; /* as engine.io's */
     conn->ws.deflate = options->ws_deflate;
     conn->queue_bytes_max = options->queue_bytes_max;
     conn->queue_high_bytes = options->queue_high_bytes;

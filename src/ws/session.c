@@ -138,7 +138,8 @@ naru_status naru__ws_fail(naru_ws *ws, const naru__ws_rule *rule, uint64_t offse
         ws->timer_ms = turn->now_ms;
         if (rule->close_code != 1006) {
             /* Without memory for the Close the transport's end must say it. */
-            naru_status sent = naru__ws_close_append(ws, rule->close_code, naru_span_of(rule->text), turn);
+            naru_span reason = naru_span_of(ws->options->bare_close ? "" : rule->text);
+            naru_status sent = naru__ws_close_append(ws, rule->close_code, reason, turn);
             (void)sent;
         }
     }

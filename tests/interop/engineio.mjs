@@ -80,7 +80,8 @@ class Wire {
     this.socket.on("message", (data, binary) => this.push(binary ? data : data.toString()));
     this.socket.on("error", () => {});
     this.closed = new Promise((resolve) =>
-      this.socket.on("close", (code) => {
+      this.socket.on("close", (code, reason) => {
+        this.reason = reason.toString();
         this.push(undefined);
         resolve(code);
       }),
@@ -343,6 +344,7 @@ for (const revision of [4, 3]) {
     const { sid } = JSON.parse((await wire.next()).slice(1));
     wire.send("4" + "x".repeat(1000001));
     assert.equal(await wire.closed, 1009);
+    assert.equal(wire.reason, "");
     assert.equal(await calm.reason(sid), "transport error");
   });
 
@@ -573,6 +575,51 @@ check("long answers are compressed for who takes it", async () => {
   await request(session.url, { method: "POST", body: "4" + "x".repeat(5000) });
   assert.equal((await request(session.url, { headers: { "Accept-Encoding": "gzip;q=0" } })).text.length, 5001);
 });
+// With ws a message that is sent in the 101's own event arrives with the server before its open packet is due.
+check("an open packet that is to come later: nothing overtakes it", async () => {
+  for (const revision of [3, 4]) {
+    const began = performance.now();
+    const socket = new WebSocket(`${fixture.ws}?EIO=${revision}&transport=websocket`);
+    const heard = [];
+    const both = new Promise((resolve, reject) => {
+      socket.on("error", reject);
+      socket.on("close", () => reject(new Error("closed")));
+      socket.on("message", (data) => {
+        heard.push({ data: data.toString(), after: performance.now() - began });
+        if (heard.length === 2) resolve();
+      });
+    });
+    socket.on("open", () => socket.send("4early"));
+    await both;
+    assert.equal(heard[0].data[0], "0");
+    assert.ok(heard[0].after >= 49, `${heard[0].after} ms`);
+    assert.equal(heard[1].data, "4early");
+    socket.removeAllListeners("close");
+    socket.close();
+  }
+});
+check("an open packet that is to come later: a client that leaves before it", async () => {
+  const before = await openFiles(fixture.process.pid);
+  for (let i = 0; i < 20; i++) {
+    const socket = new WebSocket(`${fixture.ws}?EIO=4&transport=websocket`);
+    await new Promise((resolve) => socket.on("open", resolve));
+    const closed = new Promise((resolve) => socket.on("close", resolve));
+    if (i % 2) socket.terminate();
+    else socket.close();
+    await closed;
+  }
+  const session = await open(fixture, 4);
+  assert.equal((await request(session.url, { method: "POST", body: "1" })).text, "ok");
+  assert.equal(await fixture.reason(session.sid), "transport close");
+  while ((await openFiles(fixture.process.pid)) > before + 2);
+});
+check("a GET right behind the deadline finds no session", async () => {
+  for (let i = 0; i < 5; i++) {
+    const session = await open(fixture, 4);
+    await new Promise((resolve) => setTimeout(resolve, 501)); // timers of Node may come a little early
+    assert.equal((await request(session.url)).status, 400);
+  }
+});
 check("the cookie and the initial packet", async () => {
   const own = await Fixture.start(process.argv[2], "--slow", "--cookie", "--initial");
   try {
@@ -585,6 +632,41 @@ check("the cookie and the initial packet", async () => {
     await wire.next();
     assert.equal(await wire.next(), "4hi");
     wire.socket.close();
+  } finally {
+    assert.equal(await own.stop(), 0);
+  }
+});
+
+check("engine.io-client 6: the server of its own suite", async () => {
+  const own = await Fixture.start(process.argv[2], "--client");
+  try {
+    for (const transports of [["polling"], ["websocket"]]) {
+      const client = new Client4(`http://${own.host}`, { transports, withCredentials: true });
+      const heard = [];
+      const all = new Promise((resolve, reject) => {
+        client.on("error", reject);
+        client.on("message", (data) => heard.push(data) === 7 && resolve());
+      });
+      await once(client, "open");
+      // Merged into payloads of at most 100 bytes, or of one packet each.
+      for (const text of ["a".repeat(99), "b".repeat(30), "c".repeat(66), "€".repeat(33)]) client.send(text);
+      client.send("give binary");
+      client.send("give utf8");
+      await all;
+      assert.deepEqual(heard.slice(0, 5), ["hi", "a".repeat(99), "b".repeat(30), "c".repeat(66), "€".repeat(33)]);
+      assert.deepEqual([...heard[5]], [0, 1, 2, 3, 4]);
+      assert.match(heard[6], /^пойду/);
+      const cookies = once(client, "message");
+      client.send("sendHeaders");
+      // Only the transport that is asked by a request has cookies to tell of.
+      if (transports[0] === "polling") assert.equal(JSON.parse(await cookies).cookie, "1=1; 2=2");
+      client.removeAllListeners("error");
+      const closed = once(client, "close");
+      client.send("x".repeat(101));
+      assert.match(await closed, transports[0] === "polling" ? /^transport error$/ : /^transport close$/);
+    }
+    const refused = await request(`${own.url}?EIO=4&transport=polling&deny=1`);
+    assert.deepEqual([refused.status, JSON.parse(refused.text).code], [403, 4]);
   } finally {
     assert.equal(await own.stop(), 0);
   }
