@@ -19,8 +19,8 @@ const naru_allocator *__wrap_naru_allocator_default(void)
 
 /* Once with each call failing, then once with none. */
 #define FOR_EACH_FAILURE(n)                                                                                            \
-    for (size_t n = (failing_allocator_init(&memory, 1), 1); n > 0;                                                    \
-         n = memory.failed ? n + 1 : (CHECK(n > 3), 0), failing_allocator_init(&memory, n))
+    for (size_t n = (failing_allocator_init(&memory, 1), (size_t)1); n > 0;                                            \
+         n = memory.failed ? n + 1 : (CHECK(n > 3), (size_t)0), failing_allocator_init(&memory, n))
 
 static naru_status set_up(naru_server *server, uint32_t thread, void *user, void **thread_user)
 {
