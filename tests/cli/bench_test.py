@@ -71,7 +71,11 @@ class Echo(unittest.TestCase):
 
     @staticmethod
     def sockets(pid):
-        return sum(os.readlink(f'/proc/{pid}/fd/{fd}').startswith('socket:') for fd in os.listdir(f'/proc/{pid}/fd'))
+        try:
+            names = [os.readlink(f'/proc/{pid}/fd/{fd}') for fd in os.listdir(f'/proc/{pid}/fd')]
+        except FileNotFoundError:  # closed between the two looks
+            return 0
+        return sum(name.startswith('socket:') for name in names)
 
 
 class Others(unittest.TestCase):

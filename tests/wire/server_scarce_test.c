@@ -154,7 +154,8 @@ TEST(a_succession)
         naru_succession *line = NULL;
         char bound[128];
         CHECK_EQ(waitpid(before, &status, WNOHANG), 0);
-        CHECK_EQ(follow(address, &loop, &server, &line, bound), memory.failed ? NARU_ERR_MEMORY : NARU_OK);
+        naru_status answer = follow(address, &loop, &server, &line, bound);
+        CHECK_EQ(answer, memory.failed ? NARU_ERR_MEMORY : NARU_OK);
         if (!memory.failed) {
             CHECK_EQ(waitpid(before, &status, 0), before);
         }
