@@ -12,7 +12,8 @@ if(NOT NARU_PYTHON)
 endif()
 
 set(man_dir ${PROJECT_BINARY_DIR}/man3)
-file(GLOB man_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/naru/*.h)
+file(GLOB man_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/naru/*.h
+     ${PROJECT_SOURCE_DIR}/include/naru/adapters/*.h)
 add_custom_command(
   OUTPUT ${man_dir}.stamp
   COMMAND ${NARU_PYTHON} ${PROJECT_SOURCE_DIR}/tools/headers-to-man ${man_headers} --out ${man_dir}

@@ -26,16 +26,11 @@ static inline void sent(naru_conn *conn, naru_status status)
     }
 }
 
-/* Text was checked on its way in. */
-static unsigned flags_of(naru_ws_kind kind)
-{
-    return kind == NARU_WS_TEXT ? NARU_WS_VALID : 0;
-}
-
+/* What comes back as NARU_WS_VALID is text that was checked on its way in. */
 static void on_message(naru_conn *conn, naru_ws_kind kind, naru_span data, void *user)
 {
     (void)user;
-    sent(conn, naru_conn_send(conn, kind, data, flags_of(kind)));
+    sent(conn, naru_conn_send(conn, kind, data, NARU_WS_VALID));
 }
 
 /* A long message, which is one frame, goes back as one while it comes. Who sends all of it before reading must not wait
@@ -48,7 +43,7 @@ static void on_part(naru_conn *conn, const naru_ws_event *part, void *user)
         status = naru_conn_send_begin(conn, part->kind, part->data.size + part->left);
     }
     if (status >= 0) {
-        status = naru_conn_send_part(conn, part->kind, part->data, part->last, flags_of(part->kind));
+        status = naru_conn_send_part(conn, part->kind, part->data, part->last, NARU_WS_VALID);
     }
     if (status != NARU_FULL || part->last) {
         sent(conn, status);

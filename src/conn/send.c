@@ -4,6 +4,8 @@
 #include "conn/inside.h"
 #include "ws/short.h"
 
+#include <string.h>
+
 /* From here up a payload is worth a system call of its own instead of a copy into the queue. */
 enum { WRITE_THROUGH_BYTES_MIN = 16 << 10 };
 
@@ -91,7 +93,10 @@ NARU__APART static naru_status send_long(naru_conn *conn, naru_ws_kind kind, nar
 /* What two vectors do not cover is worth a call. */
 NARU__APART static naru_status copy_behind_head(naru_ws_kind kind, naru_span data, naru_buf *out)
 {
-    naru__ws_send_short(kind, data, out);
+    uint8_t *to = naru__ws_send_short(kind, data, out);
+    if (data.size > 0) {
+        memcpy(to, data.data, data.size);
+    }
     return NARU_OK;
 }
 
@@ -100,7 +105,7 @@ NARU__APART static naru_status copy_behind_head(naru_ws_kind kind, naru_span dat
 naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, unsigned flags)
 {
     bool plain = conn->phase == NARU__CONN_OPEN && conn->short_out && naru__ws_sends_plain(&conn->ws) &&
-                 (kind == NARU_WS_BINARY || (kind == NARU_WS_TEXT && (flags & NARU_WS_VALID) != 0));
+                 ((flags & NARU_WS_VALID) != 0 ? (unsigned)kind - NARU_WS_TEXT <= 1 : kind == NARU_WS_BINARY);
     if (!plain || data.size >= WRITE_THROUGH_BYTES_MIN || conn->stream->has_shots ||
         !naru__short_fits(&conn->stream->out, data.size, conn->options->queue_high_bytes)) {
         return send_long(conn, kind, data, flags);
@@ -117,7 +122,7 @@ naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, u
     if (!naru__short_lanes(data.size)) {
         return copy_behind_head(kind, data, &stream->out);
     }
-    naru__ws_send_short(kind, data, &stream->out);
+    naru__short_copy_lanes(naru__ws_send_short(kind, data, &stream->out), data);
     return NARU_OK;
 }
 

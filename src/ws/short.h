@@ -109,16 +109,13 @@ static inline bool naru__ws_sends_plain(const naru_ws *ws)
     return is == wanted;
 }
 
-static inline void naru__short_copy(uint8_t *to, naru_span data)
+/* Of what naru__short_lanes holds for. */
+static inline void naru__short_copy_lanes(uint8_t *to, naru_span data)
 {
-    if (naru__short_lanes(data.size)) {
-        naru__lane first = naru__lane_load(data.data);
-        naru__lane last = naru__lane_load(data.data + data.size - NARU__SHORT_LANES_MIN);
-        naru__lane_store(to, first);
-        naru__lane_store(to + data.size - NARU__SHORT_LANES_MIN, last);
-    } else if (data.size > 0) {
-        memcpy(to, data.data, data.size);
-    }
+    naru__lane first = naru__lane_load(data.data);
+    naru__lane last = naru__lane_load(data.data + data.size - NARU__SHORT_LANES_MIN);
+    naru__lane_store(to, first);
+    naru__lane_store(to + data.size - NARU__SHORT_LANES_MIN, last);
 }
 
 /* Whether a frame with that payload goes into the room that `out` has, and `out` then holds at most bytes_max. */
@@ -128,9 +125,9 @@ static inline bool naru__short_fits(const naru_buf *out, size_t payload_bytes, s
     return bytes <= out->capacity - out->end /* none without a block */ && out->end - out->begin + bytes <= bytes_max;
 }
 
-/* Append the frame of a session that sends plainly; it fits, its payload is at most 64 KiB, text is UTF-8, and nobody
- * looks on at the frames. */
-NARU__WITHIN void naru__ws_send_short(naru_ws_kind kind, naru_span data, naru_buf *out)
+/* Append the frame of a session that sends plainly, but for its payload's bytes, which go where it answers. It fits,
+ * its payload is at most 64 KiB, text is UTF-8, and nobody looks on at the frames. */
+NARU__WITHIN uint8_t *naru__ws_send_short(naru_ws_kind kind, naru_span data, naru_buf *out)
 {
     uint8_t *to = out->data + out->end;
     if (data.size < NARU__WS_LENGTH_16) {
@@ -146,7 +143,7 @@ NARU__WITHIN void naru__ws_send_short(naru_ws_kind kind, naru_span data, naru_bu
         to += NARU__SHORT_HEAD_16;
     }
     out->end = (size_t)(to - out->data) + data.size;
-    naru__short_copy(to, data);
+    return to;
 }
 
 #endif

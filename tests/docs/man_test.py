@@ -14,6 +14,7 @@ from pathlib import Path
 SOURCE = Path(os.environ["NARU_SOURCE_DIR"])
 BUILD = Path(os.environ["NARU_BUILD_DIR"])
 HEADERS = sorted(path for path in (SOURCE / "include/naru").glob("*.h") if path.name != "naru.h")
+ADAPTERS = sorted((SOURCE / "include/naru/adapters").glob("*.h"))
 complaints = []
 
 
@@ -86,6 +87,20 @@ def check_page(header, man, exports):
     return functions
 
 
+def check_adapter(header, man):
+    """Its functions are inline: they are in no library, but they have their page."""
+    page = man / f"man3/naru_{header.stem}.3"
+    lint(page)
+    inline = re.findall(r"^static inline [^;{(]*?(naru_\w+)\(", header.read_text(encoding="utf-8"), re.MULTILINE)
+    functions = [name for name in inline if "__" not in name]
+    if not functions:
+        complaints.append(f"{header.name}: no function was found in it")
+    for name in functions:
+        if f"{name}(" not in shown(page).replace(" (", "(") or f"naru_{header.stem} " not in shown(man / f"man3/{name}.3"):
+            complaints.append(f"man {name}: does not lead to {page.name}")
+    return functions
+
+
 def main():
     for tool in ("mandoc", "groff", "man"):
         if not shutil.which(tool):
@@ -97,13 +112,15 @@ def main():
         os.chdir(man)  # what `.so man3/...` counts from
         for header in HEADERS:
             told |= check_page(header, man, exports).keys()
+        alongside = {name for header in ADAPTERS for name in check_adapter(header, man)}
+        alongside |= {f"naru_{header.stem}" for header in ADAPTERS}
         complaints.extend(f"libnaru.so has {name}, and no page tells of it" for name in sorted(exports - told))
         for page in (man / "man3").glob("*.3"):
-            if page.stem not in told and page.stem != "libnaru" and page.stem[5:] not in [h.stem for h in HEADERS]:
+            if page.stem not in told | alongside and page.stem != "libnaru" and page.stem[5:] not in [h.stem for h in HEADERS]:
                 complaints.append(f"{page.name}: a page of nothing")
         lint(man / "man3/libnaru.3")
         overview = shown(man / "man3/libnaru.3")
-        complaints.extend(f"libnaru.3: does not name naru_{h.stem}(3)" for h in HEADERS
+        complaints.extend(f"libnaru.3: does not name naru_{h.stem}(3)" for h in HEADERS + ADAPTERS
                           if f"naru_{h.stem}(3)" not in overview)
         for topic in ("naru_conn_send", "naru_ws", "libnaru"):
             if run("man", "-w", "-M", str(man), "3", topic).returncode != 0:
