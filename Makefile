@@ -84,7 +84,7 @@ fuzz: deps
 bench:
 	@tools/deps run test bench
 	@$(MAKE) --no-print-directory build-release
-	@bench/peers build/release/bench/peer
+	@bench/peers $(CURDIR)/build/release/bench/peer
 	@bench/run
 
 .PHONY: install
