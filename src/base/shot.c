@@ -1,8 +1,6 @@
 /* Shared frozen bytes. Not for: bytes that still change (buf.c). Source: C17 7.17 (atomics). */
 #include "shot.h"
 
-#include <string.h>
-
 #include "memory.h"
 
 naru__shot *naru__shot_new(size_t size)
@@ -16,15 +14,6 @@ naru__shot *naru__shot_new(size_t size)
     }
     atomic_init(&shot->references, 1);
     shot->size = size;
-    return shot;
-}
-
-naru__shot *naru__shot_of(naru_span bytes)
-{
-    naru__shot *shot = naru__shot_new(bytes.size);
-    if (shot && bytes.size > 0) {
-        memcpy(shot->bytes, bytes.data, bytes.size);
-    }
     return shot;
 }
 

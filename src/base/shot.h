@@ -14,8 +14,6 @@ typedef struct naru__shot {
 
 /* One reference, the caller's, who fills the bytes before sharing it. errors NULL: no memory. */
 NARU_MUST_USE naru__shot *naru__shot_new(size_t size);
-/* The same, filled. */
-NARU_MUST_USE naru__shot *naru__shot_of(naru_span bytes);
 static inline naru__shot *naru__shot_ref(naru__shot *shot)
 {
     atomic_fetch_add_explicit(&shot->references, 1, memory_order_relaxed);

@@ -39,7 +39,5 @@ void naru__eio_close_for(naru_eio *session, naru_eio_close_reason reason, const 
 /* Does the client take gzip, and a body in it. false: no memory. */
 bool naru__eio_accepts_gzip(const naru_http_head *head);
 bool naru__eio_gzip(naru_span body, naru_buf *out);
-naru_server *naru__eio_server_http(naru_eio_server *eio); /* the server whose path it is on */
-const naru_allocator *naru__eio_allocator(const naru_eio_server *eio);
 
 #endif

@@ -167,16 +167,6 @@ void *naru__eio_server_owner(const naru_eio_server *eio)
     return eio->owner;
 }
 
-naru_server *naru__eio_server_http(naru_eio_server *eio)
-{
-    return eio->server;
-}
-
-const naru_allocator *naru__eio_allocator(const naru_eio_server *eio)
-{
-    return eio->allocator;
-}
-
 const char *naru_eio_close_text(naru_eio_close_reason reason)
 {
     static const char *const reasons[] = {"transport close", "transport error", "ping timeout",
