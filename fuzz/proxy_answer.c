@@ -28,8 +28,10 @@ static void note_error(naru_client *client, const naru_client_failure *failure, 
 /* The stream never leaves this process: what is asked is thrown away. */
 static void forget_questions(naru__stream *stream)
 {
-    HOLD(naru__buf_size(&stream->out) <= 3 + 2 + 255 + 255 + 1024);
-    naru_buf_take(&stream->out, naru__buf_size(&stream->out));
+    HOLD(naru__stream_out_size(stream) <= 3 + 2 + 255 + 255 + 1024);
+    if (stream->out) {
+        naru_buf_take(stream->out, naru__buf_size(stream->out));
+    }
 }
 
 static void feed(naru_client *client, const naru__stream_handler *asking, naru_span text, uint32_t seed)

@@ -26,7 +26,7 @@ static mark mark_at(const naru_buf *marks, size_t offset)
 uint64_t naru__client_queue_end(const naru_client *client)
 {
     const naru__stream *stream = client->conn->stream;
-    return stream->sent + naru__buf_size(&stream->out);
+    return stream->sent + naru__stream_out_size(stream);
 }
 
 static uint64_t unsent_of(const mark *one, uint64_t sent)
@@ -84,7 +84,7 @@ static uint64_t unsent_bytes(const naru_client *client, const naru__stream *stre
 void naru__client_marks_settle(naru_client *client, bool clean)
 {
     const naru__stream *stream = client->conn->stream;
-    if (!clean || naru__buf_size(&stream->out) > 0) {
+    if (!clean || naru__stream_out_size(stream) > 0) {
         client->unsent_bytes += unsent_bytes(client, stream);
     }
     client->marked_bytes = 0;
@@ -98,5 +98,5 @@ uint64_t naru_client_buffered_bytes(const naru_client *client)
     }
     const naru__stream *stream = client->conn->stream;
     /* With nothing left to send all is sent, though NARU_QUEUE_DROP_OLDEST may have moved frames before their marks. */
-    return client->unsent_bytes + (naru__buf_size(&stream->out) > 0 ? unsent_bytes(client, stream) : 0);
+    return client->unsent_bytes + (naru__stream_out_size(stream) > 0 ? unsent_bytes(client, stream) : 0);
 }

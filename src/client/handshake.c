@@ -28,7 +28,7 @@ static void answered(naru_client *client, naru_input *in)
 void naru__client_send_request(naru_client *client)
 {
     naru__stream *stream = client->stream;
-    if (naru_buf_append(&stream->out, naru_buf_span(&client->opening->request))) {
+    if (naru_buf_append(naru__stream_out(stream), naru_buf_span(&client->opening->request))) {
         naru_client_failure failure = {.phase = NARU_PHASE_HANDSHAKE, .status = NARU_ERR_MEMORY};
         naru__client_fail(client, &failure, "no memory for the request");
         return;

@@ -145,8 +145,8 @@ static void proxy_ready(naru__stream *stream)
     naru__route *route = &client->opening->route;
     naru_status status =
         route->proxy.kind == NARU__PROXY_HTTP
-            ? naru__proxy_http_write(&stream->out, &route->proxy, route->host, route->port)
-            : naru__socks5_start(&route->socks5, &route->proxy, route->host, route->port, &stream->out);
+            ? naru__proxy_http_write(naru__stream_out(stream), &route->proxy, route->host, route->port)
+            : naru__socks5_start(&route->socks5, &route->proxy, route->host, route->port, naru__stream_out(stream));
     if (status) {
         fail_in_proxy(client, status, route->socks5.text ? route->socks5.text : naru_status_text(status));
         return;
@@ -163,7 +163,7 @@ static void proxy_done(naru_client *client, const naru_input *rest)
         fail_in_proxy(client, NARU_ERR_PROTOCOL, "it sent more than its answer");
         return;
     }
-    if (naru__buf_size(&client->stream->out) > 0) {
+    if (naru__stream_out_size(client->stream) > 0) {
         fail_in_proxy(client, NARU_ERR_PROTOCOL, "it answered before it was asked");
         return;
     }
@@ -199,7 +199,7 @@ static bool tell_next_address(naru_client *client);
 static void socks5_data(naru_client *client, naru_input *in)
 {
     naru__socks5 *socks5 = &client->opening->route.socks5;
-    naru_status status = naru__socks5_feed(socks5, in, &client->stream->out);
+    naru_status status = naru__socks5_feed(socks5, in, naru__stream_out(client->stream));
     if (status < 0 && socks5->reply != 0 && tell_next_address(client)) {
         return;
     }

@@ -74,7 +74,7 @@ void naru__conn_settle(naru_conn *conn)
     if (conn->phase != NARU__CONN_OPEN) {
         return;
     }
-    if (naru__buf_size(&conn->stream->out) > 0) { /* shots have asked for it themselves */
+    if (naru__stream_out_size(conn->stream) > 0) { /* shots have asked for it themselves */
         naru__stream_flush_later(conn->stream);
     }
     if (conn->ws.state < NARU_WS_CLOSED) {

@@ -69,7 +69,7 @@ static inline naru_ws_turn naru__conn_turn(naru_conn *conn)
 {
     naru_loop *loop = conn->stream->loop;
     naru_entropy *entropy = conn->ws.role == NARU_WS_CLIENT ? naru__loop_entropy(loop) : NULL;
-    return (naru_ws_turn){.now_ms = naru_loop_now_ms(loop), .entropy = entropy, .out = &conn->stream->out};
+    return (naru_ws_turn){.now_ms = naru_loop_now_ms(loop), .entropy = entropy, .out = naru__stream_out(conn->stream)};
 }
 
 static inline naru__conn_counts *naru__conn_counts_of(const naru_conn *conn)

@@ -114,7 +114,7 @@ static naru__shot *frame_for(naru_prepared *prepared, const naru_ws *ws)
 static naru_status queue_frame(naru_conn *conn, naru__shot *frame)
 {
     naru_span bytes = naru__shot_span(frame);
-    return bytes.size < NARU__SHOT_BYTES_MIN ? naru_buf_append(&conn->stream->out, bytes)
+    return bytes.size < NARU__SHOT_BYTES_MIN ? naru_buf_append(naru__stream_out(conn->stream), bytes)
                                              : naru__stream_write_shot(conn->stream, frame, bytes);
 }
 

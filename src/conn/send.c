@@ -106,12 +106,13 @@ naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, u
 {
     bool plain = conn->phase == NARU__CONN_OPEN && conn->short_out && naru__ws_sends_plain(&conn->ws) &&
                  ((flags & NARU_WS_VALID) != 0 ? (unsigned)kind - NARU_WS_TEXT <= 1 : kind == NARU_WS_BINARY);
-    if (!plain || data.size >= WRITE_THROUGH_BYTES_MIN || conn->stream->has_shots ||
-        !naru__short_fits(&conn->stream->out, data.size, conn->options->queue_high_bytes)) {
+    naru__stream *stream = conn->stream;
+    naru_buf *out = plain ? stream->out : NULL;
+    if (!out || data.size >= WRITE_THROUGH_BYTES_MIN || stream->has_shots ||
+        !naru__short_fits(out, data.size, conn->options->queue_high_bytes)) {
         return send_long(conn, kind, data, flags);
     }
-    naru__stream *stream = conn->stream;
-    if (naru__buf_size(&stream->out) == 0) {
+    if (naru__buf_size(out) == 0) {
         naru__stream_flush_later(stream);
     }
     naru__conn_counts *counts = naru__conn_counts_of(conn);
@@ -120,9 +121,9 @@ naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, u
         counts->message_bytes_out += data.size;
     }
     if (!naru__short_lanes(data.size)) {
-        return copy_behind_head(kind, data, &stream->out);
+        return copy_behind_head(kind, data, out);
     }
-    naru__short_copy_lanes(naru__ws_send_short(kind, data, &stream->out), data);
+    naru__short_copy_lanes(naru__ws_send_short(kind, data, out), data);
     return NARU_OK;
 }
 

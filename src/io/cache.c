@@ -25,8 +25,6 @@ static size_t class_of(size_t bytes)
     return NARU__CACHE_SMALL_MAX / NARU__CACHE_STEP + (size_t)(log2 - 10) * 4 + quarter;
 }
 
-_Static_assert(NARU__CACHE_LENT_BYTES == 5 << 8, "the first class above the small ones");
-
 static size_t bytes_of(size_t index)
 {
     size_t small = NARU__CACHE_SMALL_MAX / NARU__CACHE_STEP;
@@ -104,14 +102,65 @@ static void *resize(void *user, void *block, size_t old_bytes, size_t new_bytes)
     return NULL;
 }
 
+static void *refuse(void *user, void *block, size_t old_bytes, size_t new_bytes)
+{
+    (void)user, (void)block, (void)old_bytes, (void)new_bytes;
+    return NULL;
+}
+
 void naru__cache_init(naru__cache *cache, const naru_allocator *below, size_t kept_bytes_max)
 {
+    static const naru_allocator barren = {refuse, NULL};
     *cache = (naru__cache){
         .allocator = {resize, cache},
         .below = below,
         .kept_bytes_max = kept_bytes_max,
+        .barren = {.allocator = &barren},
     };
 }
+
+/* ---- bufs that are lent -------------------------------------------------------------------------------------- */
+
+naru_buf *naru__cache_lend_bare(naru__cache *cache)
+{
+    naru__lent *lent = take(cache, sizeof *lent);
+    if (!lent) {
+        return NULL;
+    }
+    naru_buf_init(&lent->buf, &cache->allocator);
+    return &lent->buf;
+}
+
+naru_buf *naru__cache_lend_fresh(naru__cache *cache)
+{
+    naru_buf *buf = naru__cache_lend_bare(cache);
+    uint8_t *block = buf ? take(cache, NARU__CACHE_LENT_BYTES) : NULL;
+    if (block) {
+        buf->data = block;
+        buf->capacity = NARU__CACHE_LENT_BYTES;
+    }
+    return buf;
+}
+
+void naru__cache_reclaim_rest(naru__cache *cache, naru_buf *buf)
+{
+    naru_buf_deinit(buf);
+    give(cache, buf, sizeof(naru__lent));
+}
+
+static void give_back_lent(naru__cache *cache)
+{
+    naru__lent *lent = cache->lent;
+    cache->lent = NULL;
+    while (lent) {
+        naru__lent *next = lent->next;
+        cache->kept_bytes -= NARU__CACHE_LENT_BYTES;
+        naru__cache_reclaim_rest(cache, &lent->buf); /* among the kept ones */
+        lent = next;
+    }
+}
+
+/* ---- what is kept -------------------------------------------------------------------------------------------- */
 
 static void give_back(naru__cache *cache, size_t from_class)
 {
@@ -128,6 +177,7 @@ static void give_back(naru__cache *cache, size_t from_class)
 
 void naru__cache_deinit(naru__cache *cache)
 {
+    give_back_lent(cache);
     give_back(cache, 0);
 }
 

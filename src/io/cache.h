@@ -15,9 +15,7 @@ enum {
     NARU__CACHE_BLOCK_MAX = 4 << 20,
     NARU__CACHE_CLASSES = NARU__CACHE_SMALL_MAX / NARU__CACHE_STEP + 12 * 4,
     NARU__CACHE_LARGE_MIN = 64 << 10, /* from here up a block is kept only as long as such blocks are used */
-    /* What is lent for an answer: 1 KiB and its framing. Exactly a class. */
-    NARU__CACHE_LENT_BYTES = 1280,
-    NARU__CACHE_LENT_CLASS = NARU__CACHE_SMALL_MAX / NARU__CACHE_STEP
+    NARU__CACHE_LENT_BYTES = 1280     /* what is lent for an answer: 1 KiB and its framing */
 };
 
 typedef struct naru__cache {
@@ -27,8 +25,17 @@ typedef struct naru__cache {
     size_t kept_bytes_max;
     bool large_kept;                 /* a large one is among them */
     bool large_used;                 /* one was handed out or taken back since naru__cache_cool */
+    struct naru__lent *lent;         /* those at hand */
+    naru_buf barren;                 /* what is filled where there is no memory: it takes nothing */
     void *kept[NARU__CACHE_CLASSES]; /* each block begins with the pointer to the next */
 } naru__cache;
+
+/* A buf to be filled and emptied within a turn, as nearly all are that wait to be sent. Between two uses it keeps its
+ * block, unless that has grown. */
+typedef struct naru__lent {
+    naru_buf buf; /* first: the one is found from the other */
+    struct naru__lent *next;
+} naru__lent;
 
 /* The cache must not move afterwards. */
 void naru__cache_init(naru__cache *cache, const naru_allocator *below, size_t kept_bytes_max);
@@ -38,38 +45,36 @@ void naru__cache_cool(naru__cache *cache);
 /* Have the default allocator give to the system what it holds on to. trim_*.c */
 void naru__cache_trim_below(const naru__cache *cache);
 
-/* The hot path's short cut: give an empty buf a block to be filled, before it asks for one and grows it
- * step by step. Without memory it stays as it is. */
-static inline void naru__cache_lend(naru__cache *cache, naru_buf *buf)
+/* cache.c: an empty buf without a block, which grows step by step. NULL: no memory. */
+naru_buf *naru__cache_lend_bare(naru__cache *cache);
+/* cache.c: one with a block, where none is at hand; and naru__cache_reclaim for any. */
+naru_buf *naru__cache_lend_fresh(naru__cache *cache);
+void naru__cache_reclaim_rest(naru__cache *cache, naru_buf *buf);
+
+/* The hot path's short cut: an empty buf with a block to be filled. NULL: no memory. */
+static inline naru_buf *naru__cache_lend(naru__cache *cache)
 {
-    if (buf->data) {
-        return;
+    naru__lent *lent = cache->lent;
+    if (!lent) {
+        return naru__cache_lend_fresh(cache);
     }
-    uint8_t *block = cache->kept[NARU__CACHE_LENT_CLASS];
-    if (block) {
-        memcpy(&cache->kept[NARU__CACHE_LENT_CLASS], block, NARU__CACHE_LINK_BYTES);
-        cache->kept_bytes -= NARU__CACHE_LENT_BYTES;
-    } else {
-        block = cache->allocator.resize(cache, NULL, 0, NARU__CACHE_LENT_BYTES);
-    }
-    buf->data = block;
-    buf->capacity = block ? NARU__CACHE_LENT_BYTES : 0;
+    cache->lent = lent->next;
+    cache->kept_bytes -= NARU__CACHE_LENT_BYTES;
+    return &lent->buf;
 }
-/* naru_buf_deinit, quick if the block is a lent one. */
+/* Take back what was lent, whatever it holds. */
 static inline void naru__cache_reclaim(naru__cache *cache, naru_buf *buf)
 {
     if (buf->capacity != NARU__CACHE_LENT_BYTES || NARU__CACHE_LENT_BYTES > cache->kept_bytes_max - cache->kept_bytes) {
-        naru_buf_deinit(buf);
+        naru__cache_reclaim_rest(cache, buf);
         return;
     }
-    uint8_t *block = buf->data;
-    memcpy(block, &cache->kept[NARU__CACHE_LENT_CLASS], NARU__CACHE_LINK_BYTES);
-    cache->kept[NARU__CACHE_LENT_CLASS] = block;
-    cache->kept_bytes += NARU__CACHE_LENT_BYTES;
-    buf->data = NULL;
+    naru__lent *lent = (naru__lent *)(void *)buf;
     buf->begin = 0;
     buf->end = 0;
-    buf->capacity = 0;
+    lent->next = cache->lent;
+    cache->lent = lent;
+    cache->kept_bytes += NARU__CACHE_LENT_BYTES;
 }
 
 #endif

@@ -99,13 +99,6 @@ static void all_failed(naru__dialer *dialer)
 
 /* ---- attempts ------------------------------------------------------------------------------------------ */
 
-/* A connected stream is as small as an accepted one. */
-static void forget_cold(naru__stream *stream)
-{
-    naru__free(&stream->loop->cache.allocator, stream->cold, sizeof *stream->cold);
-    stream->cold = NULL;
-}
-
 static void connected(attempt *self)
 {
     naru__dialer *dialer = self->dialer;
@@ -117,7 +110,7 @@ static void connected(attempt *self)
     dialer->running--;
     if (!dialer->tls) {
         release(dialer);
-        forget_cold(stream);
+        naru__stream_cold_free(stream);
         stream->phase = NARU__STREAM_READY;
         naru__stream_flush_later(stream);
         stream->handler->on_ready(stream);
@@ -126,7 +119,7 @@ static void connected(attempt *self)
     stream->phase = NARU__STREAM_TLS;
     bool begun = naru__stream_tls_begin(stream, dialer->tls, false, dialer->tls_name);
     release(dialer);
-    forget_cold(stream);
+    naru__stream_cold_free(stream);
     if (begun) {
         naru__stream_tls_start(stream);
     } else {
@@ -324,9 +317,8 @@ naru__stream *naru__stream_connect(naru_loop *loop, const naru__dial *dial, cons
     stream->loop = loop;
     stream->fd = -1;
     stream->phase = NARU__STREAM_NAME;
-    naru_buf_init(&stream->out, allocator);
     if (!naru__stream_cold_get(stream) || !make_dialer(stream, dial)) {
-        naru__free(allocator, stream->cold, sizeof *stream->cold);
+        naru__stream_cold_free(stream);
         naru__free(allocator, stream, sizeof *stream);
         return NULL;
     }

@@ -31,7 +31,6 @@ naru__stream *naru__stream_accept(naru_loop *loop, int fd, naru_tls *tls, const 
     stream->loop = loop;
     stream->fd = fd;
     stream->phase = NARU__STREAM_READY;
-    naru_buf_init(&stream->out, allocator);
     if ((tls && !naru__stream_tls_begin(stream, tls, true, NULL)) || !naru__stream_watch(stream)) {
         naru__stream_tls_free(stream);
         naru__free(allocator, stream, sizeof *stream);
@@ -84,7 +83,7 @@ const char *naru__stream_error(const naru__stream *stream, int *system_error_out
     if (system_error_out) {
         *system_error_out = stream->system_error;
     }
-    if (stream->cold && stream->cold->error[0]) {
+    if (stream->cold && stream->cold->error) {
         return stream->cold->error;
     }
     return naru__error_text(stream->system_error);
@@ -98,11 +97,36 @@ naru__stream_cold *naru__stream_cold_get(naru__stream *stream)
     return stream->cold;
 }
 
+void naru__stream_cold_free(naru__stream *stream)
+{
+    const naru_allocator *allocator = &stream->loop->cache.allocator;
+    if (stream->cold) {
+        naru__free(allocator, stream->cold->error, NARU__STREAM_ERROR_BYTES);
+        naru__free(allocator, stream->cold, sizeof *stream->cold);
+        stream->cold = NULL;
+    }
+}
+
+naru_status naru__stream_tell(naru__stream *stream, const naru__peer *peer)
+{
+    naru__stream_cold *cold = peer ? naru__stream_cold_get(stream) : stream->cold;
+    if (cold) {
+        cold->told = peer;
+    }
+    return cold || !peer ? NARU_OK : NARU_ERR_MEMORY;
+}
+
+const naru__peer *naru__stream_told(const naru__stream *stream)
+{
+    return stream->cold ? stream->cold->told : NULL;
+}
+
 void naru__stream_peer(const naru__stream *stream, char *out, size_t out_bytes)
 {
     naru__address address = {.size = sizeof address.storage};
-    if (stream->told && stream->told->known) {
-        naru__peer_address(stream->told, &address);
+    const naru__peer *told = naru__stream_told(stream);
+    if (told && told->known) {
+        naru__peer_address(told, &address);
     } else if (stream->fd < 0 || getpeername(stream->fd, &address.any, &address.size) != 0) {
         address.size = 0;
     }
@@ -123,11 +147,24 @@ void naru__stream_flush_later(naru__stream *stream)
     loop->dirty_end = &stream->dirty_next;
 }
 
+/* Not within on_data nothing says how much is to come. Whatever comes of it, the end of the turn sees it. */
+naru_buf *naru__stream_lend_out(naru__stream *stream)
+{
+    stream->out = naru__cache_lend_bare(&stream->loop->cache);
+    if (!stream->out) {
+        return &stream->loop->cache.barren;
+    }
+    naru__stream_flush_later(stream);
+    return stream->out;
+}
+
 /* `out` lost `bytes` at its front. */
 static void took(naru__stream *stream, size_t bytes)
 {
     stream->sent += bytes;
-    naru_buf_take(&stream->out, bytes);
+    if (bytes > 0) {
+        naru_buf_take(stream->out, bytes);
+    }
 }
 
 /* errors SIZE_MAX: writing failed, and the stream is marked so. */
@@ -160,22 +197,23 @@ naru_status naru__stream_write_through(naru__stream *stream, naru_span payload)
                  naru__stream_has(stream, NARU__BLOCKED);
     naru__stream_flush_later(stream);
     if (queue) {
-        return naru_buf_append(&stream->out, payload);
+        return naru_buf_append(naru__stream_out(stream), payload);
     }
-    naru_span queued = naru_buf_span(&stream->out);
+    naru_span queued = stream->out ? naru_buf_span(stream->out) : (naru_span){NULL, 0};
     size_t sent = transmit_both(stream, queued, payload);
     if (sent == SIZE_MAX) {
         return NARU_OK;
     }
     if (sent < queued.size) {
         took(stream, sent);
-        return naru_buf_append(&stream->out, payload);
+        return naru_buf_append(naru__stream_out(stream), payload);
     }
     took(stream, queued.size);
     /* What went by `out` counts as if it had been in it. */
     sent -= queued.size;
     stream->sent += sent;
-    return naru_buf_append(&stream->out, (naru_span){payload.data + sent, payload.size - sent});
+    naru_span rest = {payload.data + sent, payload.size - sent};
+    return rest.size > 0 ? naru_buf_append(naru__stream_out(stream), rest) : NARU_OK;
 }
 
 void naru__stream_want_drain(naru__stream *stream, uint32_t low_mark)
@@ -267,6 +305,6 @@ void naru__stream_free(naru__stream *stream)
     naru__stream_tls_free(stream);
     naru__stream_out_drop(stream); /* its owner may have appended after closing */
     naru__uring_forget_held(stream);
-    naru__free(allocator, stream->cold, sizeof *stream->cold);
+    naru__stream_cold_free(stream);
     naru__free(allocator, stream, sizeof *stream);
 }

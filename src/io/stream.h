@@ -40,9 +40,8 @@ struct naru__stream {
     const naru__stream_handler *handler; /* the owner may switch both at any time */
     void *owner;
     naru_loop *loop;
-    naru_buf out;           /* plain bytes to be sent; append, then naru__stream_flush_later */
+    naru_buf *out;          /* plain bytes to be sent, see naru__stream_out; NULL: none */
     naru__tls_session *tls; /* NULL: plain */
-    const naru__peer *told; /* whom naru__stream_peer tells instead of the socket's peer; the owner's; NULL: that one */
     uint64_t sent;          /* bytes of the queue taken off its front so far: marks into the stream count from here */
     uint32_t low_mark;      /* of naru__stream_want_drain */
     int fd;
@@ -57,7 +56,7 @@ struct naru__stream {
     naru__stream *dirty_next; /* of the loop's list of those that have work at the end of the turn */
     naru__stream_cold *cold;  /* what only a connecting, paused or failed stream needs; NULL: nothing */
 };
-_Static_assert(sizeof(struct naru__stream) <= 128, "what an idle connection costs");
+_Static_assert(sizeof(struct naru__stream) <= 88, "what an idle connection costs");
 
 /* Take over a connected socket (non-blocking, close-on-exec already). tls NULL: plain; else the server's side of a
  * handshake.
@@ -100,6 +99,18 @@ const char *naru__stream_error(const naru__stream *stream, int *system_error_out
 
 /* Have `out` sent at the end of this turn. */
 void naru__stream_flush_later(naru__stream *stream);
+/* Where to append what is to be sent, before naru__stream_flush_later. It is lent to the stream until a flush finds it
+ * empty, so ask anew in each turn. Without memory it is one that nothing can be appended to. */
+naru_buf *naru__stream_lend_out(naru__stream *stream);
+static inline naru_buf *naru__stream_out(naru__stream *stream)
+{
+    return stream->out ? stream->out : naru__stream_lend_out(stream);
+}
+/* How many of its bytes wait. */
+static inline size_t naru__stream_out_size(const naru__stream *stream)
+{
+    return stream->out ? naru__buf_size(stream->out) : 0;
+}
 /* Send payload right behind what `out` holds, gathered without a copy if the kernel takes it now; what it does not
  * take is copied to `out`. For large payloads. errors NARU_ERR_MEMORY: nothing more can be sent in order: close the
  * stream. */
@@ -113,7 +124,7 @@ size_t naru__stream_shot_bytes(const naru__stream *stream);
 /* How many bytes are queued in all. */
 static inline size_t naru__stream_queued(const naru__stream *stream)
 {
-    size_t bytes = naru__buf_size(&stream->out);
+    size_t bytes = naru__stream_out_size(stream);
     return stream->has_shots ? bytes + naru__stream_shot_bytes(stream) : bytes;
 }
 /* Take `bytes` out of the queue, `offset` behind its front; of a shot all that is queued or nothing. What stands in
@@ -140,6 +151,10 @@ void naru__stream_abort(naru__stream *stream);
 
 void naru__stream_peer(const naru__stream *stream, char *out, size_t out_bytes); /* "127.0.0.1:5000", "[::1]:5000",
 "unix:" */
+/* Whom that is to tell instead of the socket's peer; the owner's. NULL: the socket's again, which never fails.
+ * errors    NARU_ERR_MEMORY: it tells whom it told before. */
+naru_status naru__stream_tell(naru__stream *stream, const naru__peer *peer);
+const naru__peer *naru__stream_told(const naru__stream *stream); /* NULL: the socket's */
 
 /* ---- listening ---------------------------------------------------------------------------------------------- */
 

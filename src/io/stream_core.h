@@ -48,9 +48,10 @@ typedef struct naru__stream_shots naru__stream_shots;
 struct naru__stream_cold {
     naru__dialer *dialer;      /* NULL once connected or failed */
     naru__stream_shots *shots; /* NULL: none are queued */
+    const naru__peer *told;    /* see naru__stream_tell */
+    char *error;               /* of NARU__STREAM_ERROR_BYTES; NULL: nothing beyond system_error */
     naru_buf held;             /* what an io_uring received during a pause; without allocator until then */
     bool held_end;             /* and the peer's end behind it */
-    char error[NARU__STREAM_ERROR_BYTES];
 };
 
 static inline bool naru__stream_has(const naru__stream *stream, unsigned flags)
@@ -92,14 +93,29 @@ bool naru__stream_owed(naru__stream *stream);
 /* After a flush: everything but the plain case of bytes that have left. */
 void naru__stream_end_turn_rest(naru__stream *stream);
 
+/* `out` is empty: an idle connection owns no buffer. */
+static inline void naru__stream_reclaim_out(naru__stream *stream)
+{
+    naru_buf *out = stream->out;
+    stream->out = NULL;
+    naru__cache_reclaim(&stream->loop->cache, out);
+}
+
+static inline naru_span naru__stream_out_span(const naru__stream *stream)
+{
+    return stream->out ? naru_buf_span(stream->out) : (naru_span){NULL, 0};
+}
+
 /* on_data. Most owners answer what they get: have room for it at hand. */
 static inline void naru__stream_hand_over(naru__stream *stream, uint8_t *bytes, size_t size)
 {
     naru_loop *loop = stream->loop;
-    naru__cache_lend(&loop->cache, &stream->out);
+    if (!stream->out) {
+        stream->out = naru__cache_lend(&loop->cache);
+    }
     stream->handler->on_data(stream, bytes, size);
-    if (stream->out.end == 0 && stream->out.data) {
-        naru__cache_reclaim(&loop->cache, &stream->out);
+    if (stream->out && stream->out->end == 0) {
+        naru__stream_reclaim_out(stream);
     }
 }
 
@@ -131,7 +147,8 @@ void naru__stream_out_drop(naru__stream *stream); /* all of it */
 /* stream.c */
 void naru__stream_free(naru__stream *stream);
 naru__stream_cold *naru__stream_cold_get(naru__stream *stream); /* NULL: no memory */
-const char *naru__error_text(int system_error);                 /* static */
+void naru__stream_cold_free(naru__stream *stream);
+const char *naru__error_text(int system_error); /* static */
 
 /* stream_tls.c */
 NARU_MUST_USE bool naru__stream_tls_begin(naru__stream *stream, naru_tls *tls, bool server, const char *name);

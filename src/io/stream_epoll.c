@@ -125,8 +125,10 @@ static void flush(naru__stream *stream)
         naru__stream_out_drop(stream);
     } else if (stream->tls) {
         naru__stream_tls_flush(stream);
-    } else if (naru__buf_size(&stream->out) > 0 || stream->has_shots) {
+    } else if (naru__stream_out_size(stream) > 0 || stream->has_shots) {
         naru__stream_flush_plain(stream);
+    } else if (stream->out) {
+        naru__stream_reclaim_out(stream);
     }
 }
 
@@ -157,7 +159,7 @@ static bool only_sends(const naru__stream *stream)
 {
     unsigned rest = ~(unsigned)(NARU__ADDED | NARU__ROOM | NARU__PAUSED | NARU__READ_ENDED);
     return !naru__stream_has(stream, rest) && stream->phase == NARU__STREAM_READY && !stream->tls &&
-           naru__buf_size(&stream->out) > 0 && stream->armed == NARU__READY_IN;
+           naru__stream_out_size(stream) > 0 && stream->armed == NARU__READY_IN;
 }
 
 static void end_turn(naru__stream *stream)

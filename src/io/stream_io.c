@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/buf.h"
+#include "base/memory.h"
 #include "stream_core.h"
 
 /* ---- what the backend waits for ------------------------------------------------------------------------ */
@@ -52,15 +53,24 @@ void naru__stream_unwatchable(naru__stream *stream, int error)
 
 /* ---- ends ---------------------------------------------------------------------------------------------- */
 
+static void keep_error(naru__stream *stream, const char *text)
+{
+    naru__stream_cold *cold = text && text[0] ? naru__stream_cold_get(stream) : NULL;
+    if (cold && !cold->error) {
+        cold->error = naru__alloc(&stream->loop->cache.allocator, NARU__STREAM_ERROR_BYTES);
+    }
+    if (cold && cold->error) {
+        size_t size = strnlen(text, NARU__STREAM_ERROR_BYTES - 1);
+        memcpy(cold->error, text, size);
+        cold->error[size] = '\0';
+    }
+}
+
 void naru__stream_fail(naru__stream *stream, naru_status why, int system_error, const char *error_text)
 {
     naru__uring_settle(stream->loop);
     stream->system_error = system_error;
-    if (error_text && naru__stream_cold_get(stream)) {
-        size_t size = strnlen(error_text, sizeof stream->cold->error - 1);
-        memcpy(stream->cold->error, error_text, size);
-        stream->cold->error[size] = '\0';
-    }
+    keep_error(stream, error_text);
     naru__stream_unwatch(stream);
     naru__stream_out_drop(stream);
     if (naru__stream_has(stream, NARU__READ_ENDED)) {
@@ -215,7 +225,7 @@ static void sent_less(naru__stream *stream, ssize_t sent, size_t size)
     size_t left = transmitted(stream, sent, size);
     if (left != SIZE_MAX) {
         stream->sent += left;
-        naru_buf_take(&stream->out, left);
+        naru_buf_take(stream->out, left);
     }
 }
 
@@ -225,12 +235,12 @@ void naru__stream_flush_plain(naru__stream *stream)
         flush_gathered(stream);
         return;
     }
-    naru_buf *out = &stream->out;
+    naru_buf *out = stream->out;
     size_t size = naru__buf_size(out);
     ssize_t sent = send(stream->fd, out->data + out->begin, size, MSG_NOSIGNAL);
     if (sent == (ssize_t)size) {
         stream->sent += size;
-        naru__cache_reclaim(&stream->loop->cache, out); /* an idle connection owns no buffer */
+        naru__stream_reclaim_out(stream);
     } else {
         sent_less(stream, sent, size);
     }

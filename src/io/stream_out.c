@@ -80,7 +80,7 @@ naru_status naru__stream_write_shot(naru__stream *stream, naru__shot *shot, naru
     if (!shots) {
         return NARU_ERR_MEMORY;
     }
-    size_t before = naru__buf_size(&stream->out) - shots->before;
+    size_t before = naru__stream_out_size(stream) - shots->before;
     shots->list[shots->end++] = (queued_shot){naru__shot_ref(shot), part, before};
     shots->bytes += part.size;
     shots->before += before;
@@ -93,11 +93,11 @@ naru_status naru__stream_write_shot(naru__stream *stream, naru__shot *shot, naru
 naru_span naru__stream_out_front(const naru__stream *stream)
 {
     if (!stream->has_shots) {
-        return naru_buf_span(&stream->out);
+        return naru__stream_out_span(stream);
     }
     const naru__stream_shots *shots = stream->cold->shots;
     const queued_shot *head = &shots->list[shots->first];
-    return head->before > 0 ? (naru_span){stream->out.data + stream->out.begin, head->before} : head->left;
+    return head->before > 0 ? (naru_span){stream->out->data + stream->out->begin, head->before} : head->left;
 }
 
 static void add_part(struct iovec *parts, size_t *count, naru_span bytes)
@@ -110,7 +110,7 @@ static void add_part(struct iovec *parts, size_t *count, naru_span bytes)
 size_t naru__stream_out_gather(const naru__stream *stream, struct iovec *parts, size_t parts_max, size_t *bytes_out)
 {
     const naru__stream_shots *shots = stream->has_shots ? stream->cold->shots : NULL;
-    naru_span rest = naru_buf_span(&stream->out);
+    naru_span rest = naru__stream_out_span(stream);
     size_t count = 0;
     size_t i = shots ? shots->first : 0;
     for (; shots && i < shots->end && count + 2 <= parts_max; i++) {
@@ -143,9 +143,8 @@ static void let_go_of_list(naru__stream *stream)
 {
     free_list(stream);
     const naru__stream_cold *cold = stream->cold;
-    if (!cold->dialer && !cold->held.allocator && !cold->held_end && cold->error[0] == '\0') {
-        naru__free(&stream->loop->cache.allocator, stream->cold, sizeof *cold);
-        stream->cold = NULL;
+    if (!cold->dialer && !cold->held.allocator && !cold->held_end && !cold->error && !cold->told) {
+        naru__stream_cold_free(stream);
     }
 }
 
@@ -156,7 +155,7 @@ static size_t take_first(naru__stream *stream, size_t bytes)
     queued_shot *head = &shots->list[shots->first];
     size_t plain = bytes < head->before ? bytes : head->before;
     if (plain > 0) {
-        naru_buf_take(&stream->out, plain);
+        naru_buf_take(stream->out, plain);
         head->before -= plain;
         shots->before -= plain;
     }
@@ -180,16 +179,18 @@ void naru__stream_out_took(naru__stream *stream, size_t bytes)
         bytes -= take_first(stream, bytes);
     }
     if (bytes > 0) {
-        naru_buf_take(&stream->out, bytes);
+        naru_buf_take(stream->out, bytes);
     }
-    if (naru__stream_queued(stream) == 0) {
-        naru__cache_reclaim(&stream->loop->cache, &stream->out); /* an idle connection owns no buffer */
+    if (stream->out && naru__stream_queued(stream) == 0) {
+        naru__stream_reclaim_out(stream);
     }
 }
 
 void naru__stream_out_drop(naru__stream *stream)
 {
-    naru_buf_deinit(&stream->out);
+    if (stream->out) {
+        naru__stream_reclaim_out(stream);
+    }
     if (!stream->has_shots) {
         return;
     }
@@ -236,7 +237,7 @@ static size_t remove_piece(naru__stream *stream, size_t offset, size_t bytes)
         queued_shot *one = &shots->list[i];
         if (offset < one->before) {
             size_t part = bytes < one->before - offset ? bytes : one->before - offset;
-            remove_plain(&stream->out, plain + offset, part);
+            remove_plain(stream->out, plain + offset, part);
             one->before -= part;
             shots->before -= part;
             return part;
@@ -251,7 +252,7 @@ static size_t remove_piece(naru__stream *stream, size_t offset, size_t bytes)
         }
         offset -= one->left.size;
     }
-    remove_plain(&stream->out, plain + offset, bytes);
+    remove_plain(stream->out, plain + offset, bytes);
     return bytes;
 }
 

@@ -243,8 +243,8 @@ static bool send_records(naru__stream *stream)
 
 static void give_memory_back(naru__stream *stream)
 {
-    if (naru__stream_queued(stream) == 0) {
-        naru__cache_reclaim(&stream->loop->cache, &stream->out);
+    if (stream->out && naru__stream_queued(stream) == 0) {
+        naru__stream_reclaim_out(stream);
     }
     if (naru__buf_size(&stream->tls->out) == 0) {
         naru_buf_deinit(&stream->tls->out);

@@ -391,8 +391,12 @@ static void flush(naru_loop *loop, naru__stream *stream)
         if (records && naru__buf_size(records) > 0 && !queue_send(loop, stream, naru_buf_span(records))) {
             naru__stream_tls_flush(stream);
         }
-    } else if (naru__stream_queued(stream) > 0 && !queue_plain(loop, stream)) {
-        naru__stream_flush_plain(stream);
+    } else if (naru__stream_queued(stream) > 0) {
+        if (!queue_plain(loop, stream)) {
+            naru__stream_flush_plain(stream);
+        }
+    } else if (stream->out) {
+        naru__stream_reclaim_out(stream);
     }
 }
 

@@ -56,7 +56,10 @@ naru_status naru__server_receive(naru_server *server, const naru__arrival *arriv
         return status;
     }
     exchange->guest = guest;
-    exchange->stream->told = guest ? &guest->peer : NULL;
+    if (guest && naru__stream_tell(exchange->stream, &guest->peer) != NARU_OK) {
+        naru__exchange_drop(exchange);
+        return NARU_OK;
+    }
     exchange->crowded = crowded;
     exchange->trusted = naru__trusts(server, &known.peer);
     if (known.bytes.size > 0) {
@@ -127,8 +130,7 @@ naru_status naru__exchange_identify(naru__exchange *exchange)
     if (!request->guest) {
         return NARU_ERR_MEMORY;
     }
-    exchange->stream->told = &request->guest->peer;
-    return NARU_OK;
+    return naru__stream_tell(exchange->stream, &request->guest->peer);
 }
 
 /* The one that the connection will count for as long as it lives. */
@@ -154,8 +156,8 @@ static naru_status meter(naru__exchange *exchange, naru__guest **guest)
     if (!*guest) {
         return NARU_ERR_MEMORY;
     }
-    exchange->stream->told = &(*guest)->peer;
-    return naru__meter_add(server, *guest);
+    naru_status status = naru__stream_tell(exchange->stream, &(*guest)->peer);
+    return status == NARU_OK ? naru__meter_add(server, *guest) : status;
 }
 
 bool naru__exchange_admit(naru__exchange *exchange)

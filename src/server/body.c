@@ -51,7 +51,7 @@ static void expect(naru__exchange *exchange, const naru_input *in)
     if (in->size > 0 || !naru__body_expected(head)) {
         return;
     }
-    if (naru_buf_append(&exchange->stream->out, naru_span_of("HTTP/1.1 100 Continue\r\n\r\n")) < 0) {
+    if (naru_buf_append(naru__stream_out(exchange->stream), naru_span_of("HTTP/1.1 100 Continue\r\n\r\n")) < 0) {
         naru__exchange_drop(exchange);
         return;
     }

@@ -31,7 +31,7 @@ void naru__exchange_close(naru__exchange *exchange)
     naru_buf_deinit(&exchange->held);
     naru__stream_shutdown(exchange->stream);
     naru__exchange_unpause(exchange);
-    if (naru__buf_size(&exchange->stream->out) == 0) {
+    if (naru__stream_out_size(exchange->stream) == 0) {
         naru__exchange_linger(exchange);
         return;
     }
@@ -164,7 +164,7 @@ void naru__exchange_late(naru__loop_timer *timer)
 static bool is_idle(const naru__exchange *exchange)
 {
     return exchange->phase == NARU__EXCHANGE_HEAD && !exchange->request.head && !exchange->work.queued &&
-           naru__buf_size(&exchange->held) == 0 && naru__buf_size(&exchange->stream->out) == 0;
+           naru__buf_size(&exchange->held) == 0 && naru__stream_out_size(exchange->stream) == 0;
 }
 
 /* Who was accepted may ask once, and what is asked is answered; a connection that waits for another request ends. */

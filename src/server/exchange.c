@@ -33,7 +33,7 @@ void naru__exchange_forget(naru__exchange *exchange)
     naru_request *request = &exchange->request;
     naru_http_head_free(request->head);
     if (request->guest) {
-        exchange->stream->told = exchange->guest ? &exchange->guest->peer : NULL;
+        naru__stream_tell(exchange->stream, exchange->guest ? &exchange->guest->peer : NULL);
         naru__guest_free(exchange->server, request->guest);
         request->guest = NULL;
     }
@@ -183,7 +183,7 @@ void naru__exchange_answered(naru__exchange *exchange)
     naru__stream_flush_later(exchange->stream);
     if (!exchange->keep || exchange->server->stopping) {
         naru__exchange_close(exchange);
-    } else if (naru__buf_size(&exchange->stream->out) > NARU__OUT_HIGH_BYTES) {
+    } else if (naru__stream_out_size(exchange->stream) > NARU__OUT_HIGH_BYTES) {
         exchange->phase = NARU__EXCHANGE_SENDING;
         naru__stream_want_drain(exchange->stream, NARU__OUT_LOW_BYTES);
         naru__exchange_time(exchange, exchange->server->options.idle_timeout_ms);
@@ -219,7 +219,7 @@ static void on_end(naru__stream *stream, naru_status why)
     if (why == NARU_END && (waits || exchange->work.queued)) {
         return;
     }
-    if (why == NARU_END && exchange->phase == NARU__EXCHANGE_HEAD && naru__buf_size(&stream->out) > 0) {
+    if (why == NARU_END && exchange->phase == NARU__EXCHANGE_HEAD && naru__stream_out_size(stream) > 0) {
         naru__exchange_close(exchange);
         return;
     }
@@ -291,7 +291,7 @@ void naru__exchange_free(naru__exchange *exchange)
     naru__exchange_forget(exchange);
     naru_buf_deinit(&exchange->held);
     if (exchange->guest) {
-        exchange->stream->told = NULL;
+        naru__stream_tell(exchange->stream, NULL);
         naru__guest_free(exchange->server, exchange->guest);
     }
     naru__loop_free_later(loop, exchange, sizeof *exchange);

@@ -52,7 +52,7 @@ void naru__meter_received(naru_conn *conn, size_t bytes, bool whole)
 {
     naru_server *server = conn->owner;
     const naru_server_options *options = &server->options;
-    const naru__guest *guest = (const naru__guest *)conn->stream->told;
+    const naru__guest *guest = (const naru__guest *)naru__stream_told(conn->stream);
     naru__meter *meter = guest ? guest->meter : NULL;
     uint64_t now_ms = naru_loop_now_ms(server->loop);
     if (!meter || naru_conn_state(conn) != NARU_WS_OPEN) {

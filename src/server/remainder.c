@@ -36,7 +36,7 @@ static size_t read_piece(const naru__remainder *remainder, uint8_t *to, size_t b
 
 static bool queue_piece(naru__remainder *remainder)
 {
-    naru_buf *out = &remainder->exchange->stream->out;
+    naru_buf *out = naru__stream_out(remainder->exchange->stream);
     size_t bytes = remainder->left < PIECE_BYTES ? (size_t)remainder->left : PIECE_BYTES;
     uint8_t *to = naru_buf_reserve(out, bytes);
     if (!to) {
@@ -53,7 +53,7 @@ static bool queue_piece(naru__remainder *remainder)
 static void helping(naru__remainder *remainder)
 {
     naru__exchange *exchange = remainder->exchange;
-    while (remainder->left > 0 && naru__buf_size(&exchange->stream->out) < NARU__OUT_HIGH_BYTES) {
+    while (remainder->left > 0 && naru__stream_out_size(exchange->stream) < NARU__OUT_HIGH_BYTES) {
         if (!queue_piece(remainder)) {
             naru__log(remainder->loop, NARU_LOG_WARN, "answer broken off: the file cannot be read to its end");
             naru__exchange_drop(exchange);

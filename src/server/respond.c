@@ -63,7 +63,7 @@ static naru_status write_head(naru_buf *out, naru__exchange *exchange, const nar
 
 naru_status naru__respond_head(naru__exchange *exchange, const naru__answer *answer)
 {
-    naru_buf *out = &exchange->stream->out;
+    naru_buf *out = naru__stream_out(exchange->stream);
     size_t before = naru__buf_size(out);
     naru_status status = write_head(out, exchange, answer);
     if (status < 0) {
@@ -74,7 +74,7 @@ naru_status naru__respond_head(naru__exchange *exchange, const naru__answer *ans
 
 naru_status naru__respond_body(naru__exchange *exchange, int status, const char *type, naru_span body)
 {
-    naru_buf *out = &exchange->stream->out;
+    naru_buf *out = naru__stream_out(exchange->stream);
     size_t before = naru__buf_size(out);
     bool none = status == 204 || status == 205 || status == 304;
     naru__answer answer = {status, none ? NULL : type, none ? 0 : body.size};

@@ -156,10 +156,10 @@ void naru__server_adopt(naru_server *server, naru_conn *conn)
 static void on_gone(naru_conn *conn, const naru_close_info *info)
 {
     naru_server *server = conn->owner;
-    naru__guest *guest = (naru__guest *)(uintptr_t)conn->stream->told;
+    naru__guest *guest = (naru__guest *)(uintptr_t)naru__stream_told(conn->stream);
     server->counts.websockets--;
     server->counts.dropped += info->dropped;
-    conn->stream->told = NULL;
+    naru__stream_tell(conn->stream, NULL);
     naru__spread_gone(server, conn);
     naru__guest_free(server, guest);
     *conn->link = conn->next;

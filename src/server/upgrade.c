@@ -96,7 +96,7 @@ naru_status naru_request_accept(naru_request *request, naru_span protocol, const
     if (exchange->phase != NARU__EXCHANGE_ASKED || !request->upgrade || naru__server_refuses(exchange->server)) {
         return NARU_ERR_STATE;
     }
-    naru_buf *out = &exchange->stream->out;
+    naru_buf *out = naru__stream_out(exchange->stream);
     size_t before = naru__buf_size(out);
     naru_status status = write_accept(out, exchange, protocol);
     if (status >= 0 && !make_conn(exchange, protocol, handler ? handler : &request->route->ws.handler, user)) {
@@ -128,7 +128,7 @@ void naru__upgrade_start(naru__exchange *exchange, uint8_t *bytes, size_t size)
     naru__server_adopt(server, conn);
     naru__guest *guest = naru__exchange_take_guest(exchange);
     naru__exchange_free(exchange);
-    stream->told = guest ? &guest->peer : NULL;
+    naru__stream_tell(stream, guest ? &guest->peer : NULL); /* it was told before, so that there is room for it */
     if (guest && guest->meter) {
         guest->meter->conn = conn;
     }

@@ -11,7 +11,8 @@ enum { IPV6_NETWORK_BYTES = 8 };
 static naru__peer peer_of(const naru_request *request)
 {
     const naru__stream *stream = naru__exchange_of(request)->stream;
-    return stream->told ? *stream->told : naru__peer_of_socket(stream->fd);
+    const naru__peer *told = naru__stream_told(stream);
+    return told ? *told : naru__peer_of_socket(stream->fd);
 }
 
 static bool limited(const naru_eio_server *eio, const naru__peer *peer)

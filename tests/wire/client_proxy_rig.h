@@ -37,7 +37,7 @@ static inline void proxy__advance(proxy_rig *self);
 
 static inline void proxy__put(naru__stream *stream, naru_span bytes)
 {
-    if (stream && naru_buf_append(&stream->out, bytes) == NARU_OK) {
+    if (stream && naru_buf_append(naru__stream_out(stream), bytes) == NARU_OK) {
         naru__stream_flush_later(stream);
     }
 }

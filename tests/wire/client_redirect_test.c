@@ -52,7 +52,7 @@ static void hop_answer(hop_server *self, size_t index)
             text = strncmp(at, places[i].word, skip) == 0 ? places[i].text : NULL;
         }
         naru_span piece = text ? naru_span_of(text) : (naru_span){(const uint8_t *)at, 1};
-        CHECK_EQ(naru_buf_append(&self->streams[index]->out, piece), NARU_OK);
+        CHECK_EQ(naru_buf_append(naru__stream_out(self->streams[index]), piece), NARU_OK);
         at += text ? skip : 1;
     }
     naru__stream_flush_later(self->streams[index]);

@@ -92,7 +92,7 @@ static inline void rig__note(char *log, const char *format, ...)
 
 static inline void rig__write(rig *self, naru_span bytes)
 {
-    if (self->peer && naru_buf_append(&self->peer->out, bytes) == NARU_OK) {
+    if (self->peer && naru_buf_append(naru__stream_out(self->peer), bytes) == NARU_OK) {
         naru__stream_flush_later(self->peer);
     }
 }

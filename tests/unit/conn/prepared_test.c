@@ -44,7 +44,7 @@ TEST(goes_out_in_its_place)
     naru_prepared_unref(big);
     size_t total = 7 + 4 + LARGE + 5 + 4 + LARGE + 7;
     CHECK_EQ(naru_conn_queued_bytes(h.conn), total);
-    CHECK(naru__buf_size(&h.conn->stream->out) < 1000); /* the large one is not copied */
+    CHECK(naru__stream_out_size(h.conn->stream) < 1000); /* the large one is not copied */
     received in = {0};
     CHECK(peer_read_until(&h, &in, total));
     REQUIRE(in.size == total);

@@ -104,7 +104,7 @@ static inline void peer_data(naru__stream *stream, uint8_t *bytes, size_t size)
     self->data++;
     CHECK(size > 0);
     CHECK_EQ(self->ready, 1);
-    naru_buf *to = self->echo ? &stream->out : &self->got;
+    naru_buf *to = self->echo ? naru__stream_out(stream) : &self->got;
     CHECK_EQ(naru_buf_append(to, (naru_span){bytes, size}), NARU_OK);
     if (self->echo) {
         naru__stream_flush_later(stream);
@@ -171,7 +171,7 @@ static inline int peer_serve(peer *self, bed *on, naru_tls *tls)
 
 static inline void peer_send(peer *self, naru_span bytes)
 {
-    CHECK_EQ(naru_buf_append(&self->stream->out, bytes), NARU_OK);
+    CHECK_EQ(naru_buf_append(naru__stream_out(self->stream), bytes), NARU_OK);
     naru__stream_flush_later(self->stream);
 }
 

@@ -58,7 +58,7 @@ static void queue_piece(cargo *c, naru__stream *stream)
     size_t size = draw(&c->random) % (SHOT_BYTES - from + 1);
     naru_span piece = {shot->bytes + from, draw(&c->random) % 3 == 0 ? size : size % 64};
     bool shared = draw(&c->random) % 2;
-    REQUIRE((shared ? naru__stream_write_shot(stream, shot, piece) : naru_buf_append(&stream->out, piece)) == NARU_OK);
+    REQUIRE((shared ? naru__stream_write_shot(stream, shot, piece) : naru_buf_append(naru__stream_out(stream), piece)) == NARU_OK);
     REQUIRE(naru_buf_append(&c->expected, piece) == NARU_OK);
     naru__stream_flush_later(stream);
 }
@@ -69,7 +69,7 @@ static void check_all_came(bed *on, cargo *c, peer *from, peer *to)
     CHECK(naru_span_equal(naru_buf_span(&to->got), naru_buf_span(&c->expected)));
     CHECK_EQ(from->stream->sent, naru__buf_size(&c->expected));
     CHECK_EQ(naru__stream_queued(from->stream), 0);
-    CHECK(from->stream->out.data == NULL);
+    CHECK(from->stream->out == NULL);
     CHECK(!from->stream->has_shots);
 }
 
@@ -148,7 +148,7 @@ TEST(are_let_go_of_when_the_stream_is)
             CHECK_EQ(references(shot), 1 + i);
         }
         CHECK_EQ(naru__stream_queued(server.stream), 20000);
-        CHECK_EQ(naru__buf_size(&server.stream->out), 0);
+        CHECK_EQ(naru__stream_out_size(server.stream), 0);
         if (way == 0) {
             peer_close(&server);
         } else if (way == 1) {
@@ -190,7 +190,7 @@ static void drop_some(uint64_t seed)
         naru_span piece = {shots[i]->bytes, size[i]};
         bool shared = draw(&random) % 2;
         CHECK_EQ(shared ? naru__stream_write_shot(server.stream, shots[i], piece)
-                        : naru_buf_append(&server.stream->out, piece),
+                        : naru_buf_append(naru__stream_out(server.stream), piece),
                  NARU_OK);
     }
     size_t gone = 0;

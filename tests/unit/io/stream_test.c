@@ -20,8 +20,8 @@ static void echo_over(const char *address)
     CHECK_SPAN(naru_buf_span(&client.got), "hello, landing");
     CHECK_EQ(client.stream->sent, 14);
     CHECK_EQ(server.data, 1);               /* both writes of the turn left in one */
-    CHECK(client.stream->out.data == NULL); /* and their memory is given back */
-    CHECK(server.stream->out.data == NULL);
+    CHECK(client.stream->out == NULL); /* and their memory is given back */
+    CHECK(server.stream->out == NULL);
     CHECK(!server.stream->cold && !client.stream->cold); /* an idle one costs its struct alone */
     CHECK_EQ(naru__stream_get_phase(client.stream), NARU__STREAM_READY);
     CHECK(!naru__stream_is_tls(client.stream));
@@ -135,8 +135,8 @@ static void push_back(bool through)
     for (int i = 0; i < 20; i++) {
         CHECK_EQ(naru_loop_turn(on.loop, 1), NARU_OK);
     }
-    CHECK(naru__buf_size(&server.stream->out) > 0); /* the kernel is full */
-    CHECK_EQ(server.stream->sent + naru__buf_size(&server.stream->out), BIG);
+    CHECK(naru__stream_out_size(server.stream) > 0); /* the kernel is full */
+    CHECK_EQ(server.stream->sent + naru__stream_out_size(server.stream), BIG);
     CHECK_EQ(client.data, 0);
     CHECK_EQ(server.drain, 0);
     /* The rest with room, or each segment waits for a delayed acknowledgement. */
@@ -146,7 +146,7 @@ static void push_back(bool through)
     check_pattern(naru_buf_span(&client.got));
     TURN_UNTIL(&on, server.drain == 1);
     CHECK_EQ(server.stream->sent, BIG);
-    CHECK(server.stream->out.data == NULL);
+    CHECK(server.stream->out == NULL);
     peer_deinit(&client);
     peer_deinit(&server);
     bed_close(&on);
@@ -171,7 +171,7 @@ TEST(writes_through_at_once)
     REQUIRE(connect_peers(&on, "127.0.0.1:0", &server, &client));
     peer_send(&server, naru_span_of("head "));
     CHECK_EQ(naru__stream_write_through(server.stream, naru_span_of("payload")), NARU_OK);
-    CHECK_EQ(naru__buf_size(&server.stream->out), 0); /* it has left, before the turn's end */
+    CHECK_EQ(naru__stream_out_size(server.stream), 0); /* it has left, before the turn's end */
     CHECK_EQ(server.stream->sent, 12);
     CHECK_EQ(recv(client.stream->fd, bytes, sizeof bytes, 0), 12);
     CHECK(memcmp(bytes, "head payload", 12) == 0);
@@ -326,7 +326,7 @@ TEST(drains_when_writing_breaks_after_the_end)
     client.stream = NULL;
     TURN_UNTIL(&on, server.drain == 1);
     CHECK_EQ(server.end, 1);
-    CHECK_EQ(naru__buf_size(&server.stream->out), 0);
+    CHECK_EQ(naru__stream_out_size(server.stream), 0);
     CHECK_EQ(naru_loop_turn(on.loop, 5), NARU_OK);
     CHECK_EQ(server.drain, 1);
     peer_deinit(&client);

@@ -75,7 +75,7 @@ static void echo_as(const char *address, const char *name)
     CHECK_SPAN(naru_buf_span(&client.got), "hello over TLS");
     CHECK(naru__stream_is_tls(server.stream));
     CHECK_EQ(client.stream->sent, 14);
-    CHECK(client.stream->out.data == NULL);
+    CHECK(client.stream->out == NULL);
     CHECK_EQ(naru__stream_get_phase(client.stream), NARU__STREAM_READY);
     const unsigned char *protocol;
     unsigned protocol_bytes;
@@ -712,7 +712,7 @@ TEST(survives_no_memory)
         naru__dial dial = dial_to(&at, host);
         dial.tls = cast.client_of_ca;
         client.stream = naru__stream_connect(on.loop, &dial, &peer_handler, &client);
-        if (client.stream && naru_buf_append(&client.stream->out, naru_span_of("through")) == NARU_OK) {
+        if (client.stream && naru_buf_append(naru__stream_out(client.stream), naru_span_of("through")) == NARU_OK) {
             naru__stream_shutdown(client.stream);
             TURN_UNTIL(&on, client.end > 0 || server.end > 0 || (at.accepted > 0 && !server.stream));
             whole = server.end == 1 && server.why == NARU_END && !on.memory.failed;
