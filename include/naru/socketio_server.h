@@ -151,6 +151,8 @@ typedef struct naru_sio_options {
     uint32_t namespaces_per_client_max; /* joined or asked for at once; 64; passed: the session is closed */
     uint32_t rooms_per_socket_max;      /* 1024 */
     uint32_t acks_per_socket_max;       /* answers of a socket that we wait for; 10000 */
+    uint32_t held_events_max; /* of a socket, behind a packet middleware; 100; passed: the session is closed */
+    uint64_t held_bytes_max;  /* of these; 1 MiB; the same */
     naru_sio_queue_policy queue_policy;
     uint32_t events_per_second;         /* of a session, packets of all kinds; twice as many after a rest; no limit */
     uint64_t bytes_per_second;          /* of a session's packets; no limit */
@@ -186,6 +188,12 @@ NARU_API naru_sio_namespace *naru_sio_of(naru_sio *io, const char *name);
 NARU_API naru_sio_namespace *naru_sio_of_pattern(naru_sio *io, const char *pattern);
 typedef bool naru_sio_predicate(naru_span name, naru_span auth, void *user);
 NARU_API naru_sio_namespace *naru_sio_of_matching(naru_sio *io, naru_sio_predicate *predicate, void *user);
+/* The same with one that may take its time: it calls naru_sio_decided exactly once, at once or later, also when the
+ * client has gone meanwhile; the handle is gone after it. name and auth are good until decide returns. */
+typedef struct naru_sio_decision naru_sio_decision;
+typedef void naru_sio_decide(naru_sio_decision *decision, naru_span name, naru_span auth, void *user);
+NARU_API naru_sio_namespace *naru_sio_of_deciding(naru_sio *io, naru_sio_decide *decide, void *user);
+NARU_API void naru_sio_decided(naru_sio_decision *decision, bool fits);
 NARU_API naru_span naru_sio_namespace_name(const naru_sio_namespace *nsp); /* of a parent: empty */
 NARU_API naru_sio *naru_sio_namespace_server(const naru_sio_namespace *nsp);
 NARU_API size_t naru_sio_namespace_sockets(const naru_sio_namespace *nsp); /* connected ones */
@@ -196,7 +204,7 @@ NARU_API void naru_sio_on_new_namespace(naru_sio *io, void (*made)(naru_sio_name
 
 /* Asked before "connection", one after the other, in the order they were added. Each calls exactly one of naru_sio_next
  * and naru_sio_refuse, at once or later; the handle is gone after it. The socket is not connected yet: what is emitted
- * to it is refused; joins hold, and its id is final once it is connected, since it may yet become who it was. Both
+ * to it is refused; joins hold. One that comes back is who it was already: its id, rooms and data, naru_sio_socket_recovered. Both
  * calls are fine when the client has gone meanwhile. For HTTP requests see naru_eio_options. errors NARU_ERR_MEMORY. */
 typedef struct naru_sio_gate naru_sio_gate;
 typedef void naru_sio_middleware(naru_sio_socket *socket, naru_sio_gate *gate, void *user);
@@ -209,6 +217,15 @@ NARU_API void naru_sio_refuse(naru_sio_gate *gate, const char *message, const na
  * do not pass here. */
 typedef naru_status naru_sio_packet_middleware(naru_sio_socket *socket, const naru_sio_event *event, void *user);
 NARU_API naru_status naru_sio_use_packet(naru_sio_namespace *nsp, naru_sio_packet_middleware *middleware, void *user);
+/* To decide later: a packet middleware takes the event's handle and answers NARU_MORE, and naru_sio_hold_end gives it
+ * back with the verdict, exactly once, also when the socket has gone meanwhile. Until then the socket's further events
+ * wait in order, within held_events_max and held_bytes_max; its answers to our questions do not wait. What is held when
+ * it disconnects is dropped. hold: NULL outside of a packet middleware, when it is taken, and without memory.
+ * naru_sio_hold_event: the event, good until the handle is given back; it may be answered. */
+typedef struct naru_sio_hold naru_sio_hold;
+NARU_API naru_sio_hold *naru_sio_event_hold(const naru_sio_event *event);
+NARU_API const naru_sio_event *naru_sio_hold_event(const naru_sio_hold *hold);
+NARU_API void naru_sio_hold_end(naru_sio_hold *hold, naru_status verdict);
 
 /* ---- listeners --------------------------------------------------------------------------------------------------- */
 
@@ -247,6 +264,7 @@ NARU_API naru_status naru_sio_prepend_any(naru_sio_namespace *nsp, naru_sio_list
 NARU_API void naru_sio_off_any(naru_sio_namespace *nsp, naru_sio_listener *fn);
 /* What goes out, once for each socket it goes to. The event's name and arguments can be read; it cannot be answered. */
 NARU_API naru_status naru_sio_on_any_outgoing(naru_sio_namespace *nsp, naru_sio_listener *fn, void *user);
+NARU_API naru_status naru_sio_prepend_any_outgoing(naru_sio_namespace *nsp, naru_sio_listener *fn, void *user);
 NARU_API void naru_sio_off_any_outgoing(naru_sio_namespace *nsp, naru_sio_listener *fn);
 
 /* The same for one socket alone; they go with it. They are called after the namespace's. */

@@ -228,23 +228,24 @@ static naru_status snapshot(naru__sio_recovery *recovery, naru__sio_kept *kept,
     return NARU_OK;
 }
 
+/* By when they expire: nearly always the newest. */
 static void list(naru__sio_recovery *recovery, naru__sio_kept *kept)
 {
-    kept->older = recovery->newest;
-    kept->newer = NULL;
-    *(recovery->newest ? &recovery->newest->newer : &recovery->oldest) = kept;
-    recovery->newest = kept;
+    naru__sio_kept *older = recovery->newest;
+    while (older && older->expires_ms > kept->expires_ms) {
+        older = older->older;
+    }
+    kept->older = older;
+    kept->newer = older ? older->newer : recovery->oldest;
+    *(kept->newer ? &kept->newer->older : &recovery->newest) = kept;
+    *(older ? &older->newer : &recovery->oldest) = kept;
     recovery->away_count++;
 }
 
-naru_status naru__sio_recovery_save(naru__sio_recovery *recovery, const naru__sio_recovery_session *session,
-                                    void *owner, uint64_t now_ms)
+/* Nobody's, and to be listed. Otherwise it is forgotten. */
+static naru_status put_away(naru__sio_recovery *recovery, naru__sio_kept *kept,
+                            const naru__sio_recovery_session *session)
 {
-    drop_handed(recovery);
-    naru__sio_kept *kept = find_owned(recovery, session->pid, owner);
-    if (!kept) {
-        return NARU_ERR_STATE;
-    }
     naru_status status = recovery->away_count >= recovery->options.sessions_max ? NARU_ERR_TOO_MANY : NARU_OK;
     if (status == NARU_OK) {
         status = snapshot(recovery, kept, session);
@@ -254,10 +255,35 @@ naru_status naru__sio_recovery_save(naru__sio_recovery *recovery, const naru__si
         return status;
     }
     kept->owner = NULL;
-    kept->expires_ms = now_ms + recovery->options.away_ms_max;
-    kept->saved_position = recovery->last;
-    list(recovery, kept);
     return NARU_OK;
+}
+
+naru_status naru__sio_recovery_save(naru__sio_recovery *recovery, const naru__sio_recovery_session *session,
+                                    void *owner, uint64_t now_ms)
+{
+    drop_handed(recovery);
+    naru__sio_kept *kept = find_owned(recovery, session->pid, owner);
+    naru_status status = kept ? put_away(recovery, kept, session) : NARU_ERR_STATE;
+    if (status == NARU_OK) {
+        kept->expires_ms = now_ms + recovery->options.away_ms_max;
+        kept->saved_position = recovery->last;
+        list(recovery, kept);
+    }
+    return status;
+}
+
+naru_status naru__sio_recovery_give_back(naru__sio_recovery *recovery, const naru__sio_recovery_session *session,
+                                         void *owner)
+{
+    drop_handed(recovery);
+    naru__sio_kept *kept = find_owned(recovery, session->pid, owner);
+    naru_status status = kept ? put_away(recovery, kept, session) : NARU_ERR_STATE;
+    if (status == NARU_OK) {
+        kept->replayed = kept->replayed_before;
+        kept->replayed_position = kept->replayed_position_before;
+        list(recovery, kept);
+    }
+    return status;
 }
 
 /* ---- coming back -------------------------------------------------------------------------------------------- */
@@ -313,6 +339,8 @@ naru_status naru__sio_recovery_restore(naru__sio_recovery *recovery, naru_span p
     }
     unlist(recovery, kept);
     kept->owner = owner;
+    kept->replayed_before = kept->replayed;
+    kept->replayed_position_before = kept->replayed_position;
     kept->replayed = has_missed(recovery, &out->session, out->after);
     kept->replayed_position = seen;
     return NARU_OK;

@@ -83,6 +83,10 @@ NARU_MUST_USE naru_status naru__sio_recovery_enter(naru__sio_recovery *recovery,
 NARU_MUST_USE naru_status naru__sio_recovery_save(naru__sio_recovery *recovery,
                                                   const naru__sio_recovery_session *session, void *owner,
                                                   uint64_t now_ms);
+/* A session that was restored, and of which nothing was replayed, was not let in: it is away again, for as long as it
+ * had left. session: as restore gave it; its data may have changed. errors as of save. */
+NARU_MUST_USE naru_status naru__sio_recovery_give_back(naru__sio_recovery *recovery,
+                                                       const naru__sio_recovery_session *session, void *owner);
 /* It went for good. Nothing if `owner` has lost the pid. */
 void naru__sio_recovery_leave(naru__sio_recovery *recovery, naru_span pid, void *owner);
 

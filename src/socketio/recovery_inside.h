@@ -18,9 +18,9 @@ typedef struct naru__sio_kept {
     struct naru__sio_kept *older;
     void *owner; /* NULL: away */
     uint64_t expires_ms;
-    uint64_t saved_position;    /* where the log stood when it went */
-    uint64_t replayed_position; /* from where it was given events once */
-    bool replayed;
+    uint64_t saved_position;                              /* where the log stood when it went */
+    uint64_t replayed_position, replayed_position_before; /* from where it was given events once; and before that */
+    bool replayed, replayed_before;
     uint8_t pid_size;
     uint8_t pid[NARU__SIO_PID_BYTES_MAX];
     naru__sio_recovery_session session; /* while away; its parts lie in the block */

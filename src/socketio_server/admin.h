@@ -83,8 +83,8 @@ uint64_t naru__admin_wall_ms(void);
 /* May a password from this socket's address be looked at? It counts as a wrong one until it has been right. */
 bool naru__admin_may_guess(naru__sio_admin *admin, const naru_sio_socket *socket);
 void naru__admin_guessed_right(naru__sio_admin *admin, const naru_sio_socket *socket);
-/* Is the password the one of the hash? The gate goes on when that is known. */
-void naru__admin_check_password(naru__sio_admin *admin, naru_sio_gate *gate, naru_span password);
+/* Is the password the one of the hash, and the name known? The gate goes on when that is clear. */
+void naru__admin_check_password(naru__sio_admin *admin, naru_sio_gate *gate, naru_span password, bool known);
 void naru__admin_checks_end(naru__sio_admin *admin);
 void naru__admin_session_remember(naru__sio_admin *admin, naru_sio_socket *socket);
 

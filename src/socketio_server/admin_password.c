@@ -18,6 +18,7 @@ struct naru__admin_check {
     naru_loop *loop;
     char password[PASSWORD_BYTES_MAX + 1];
     char hash[64];
+    bool known; /* the user's name is right */
     bool good;
 };
 
@@ -67,7 +68,8 @@ static void *run(void *user)
     naru__admin_check *check = user;
     struct crypt_data data = {0};
     const char *result = crypt_r(check->password, check->hash, &data);
-    check->good = result && result[0] == '$' && equal(result, check->hash);
+    bool right = result && result[0] == '$' && equal(result, check->hash);
+    check->good = right && check->known;
     explicit_bzero(&data, sizeof data);
     naru_status status = naru_loop_post(check->loop, on_checked, check);
     (void)status; /* without memory for it nobody is let in */
@@ -90,7 +92,7 @@ static void start_next(naru__sio_admin *admin)
     }
 }
 
-void naru__admin_check_password(naru__sio_admin *admin, naru_sio_gate *gate, naru_span password)
+void naru__admin_check_password(naru__sio_admin *admin, naru_sio_gate *gate, naru_span password, bool known)
 {
     naru__admin_check *check = NULL;
     if (admin->checks_count < WAITING_MAX && password.size <= PASSWORD_BYTES_MAX) {
@@ -102,6 +104,7 @@ void naru__admin_check_password(naru__sio_admin *admin, naru_sio_gate *gate, nar
     }
     check->admin = admin;
     check->gate = gate;
+    check->known = known;
     check->loop = admin->io->loop;
     memcpy(check->password, password.data, password.size);
     memcpy(check->hash, admin->password_hash, strlen(admin->password_hash));

@@ -130,6 +130,8 @@ static void take_packet(naru__sio_client *client, const naru__sio_message *messa
     }
     if (socket && socket->state == NARU__SIO_CONNECTED) {
         hear(client, socket, message);
+    } else if (!socket && packet->type == NARU__SIO_CONNECT && naru__sio_seeks(client, packet->nsp)) {
+        return;
     } else if (!socket && packet->type == NARU__SIO_CONNECT) {
         naru__sio_connect(client, packet->nsp, packet->query, packet->data);
     } else if (socket || !was_sent_out_of(client, packet->nsp)) {
@@ -318,6 +320,7 @@ static void on_close(naru_eio *session, naru_eio_close_reason reason, const char
     naru__sio_client *client = naru__eio_extra(session);
     naru_sio *io = client->io;
     client->ending = true;
+    naru__sio_seeks_drop(client);
     while (client->sockets) {
         naru__sio_socket_end(client->sockets, client->has_reason ? (naru_sio_reason)client->reason : reason_of(reason));
     }

@@ -97,8 +97,7 @@ static void tell(naru_sio_socket *socket)
 static void let_in(naru_sio_socket *socket)
 {
     naru__sio_client *client = socket->client;
-    if (naru__sio_recovers(socket->nsp) && !socket->recovered && !naru__sio_restore(socket) &&
-        !naru__sio_recovery_begin(socket)) {
+    if (naru__sio_recovers(socket->nsp) && !socket->recovered && !naru__sio_recovery_begin(socket)) {
         naru__sio_client_close(client, NARU_SIO_FORCED_SERVER_CLOSE);
         return;
     }
@@ -109,6 +108,7 @@ static void let_in(naru_sio_socket *socket)
     socket->state = NARU__SIO_CONNECTED;
     socket->came_ms = (uint32_t)naru_loop_now_ms(socket->nsp->io->loop);
     naru__sio_client_joined(client);
+    naru__sio_replay(socket);
     send_connected(socket);
     tell(socket);
 }
@@ -256,10 +256,12 @@ static void ask(naru_sio_socket *socket)
     advance(gate);
 }
 
-static void connect_to(naru__sio_client *client, naru_span name, naru_span auth)
+void naru__sio_connect_to(naru__sio_client *client, naru_sio_namespace *nsp, naru_span name, naru_span auth)
 {
     naru_sio *io = client->io;
-    naru_sio_namespace *nsp = naru__sio_namespace_for(io, name, auth);
+    if (client->ending) {
+        return;
+    }
     if (!nsp) {
         naru__sio_connect_error(client, name, naru_span_of("{\"message\":\"Invalid namespace\"}"));
         return;
@@ -269,21 +271,22 @@ static void connect_to(naru__sio_client *client, naru_span name, naru_span auth)
         naru__sio_client_close(client, NARU_SIO_FORCED_SERVER_CLOSE);
         return;
     }
-    if (naru__sio_recovers(nsp) && io->options.recovery.skip_middleware && naru__sio_restore(socket)) {
+    /* Before the middleware, which is asked about who it is, as in socket.io. */
+    if (naru__sio_recovers(nsp) && naru__sio_restore(socket) && io->options.recovery.skip_middleware) {
         let_in(socket);
-        return;
+    } else {
+        ask(socket);
     }
-    ask(socket);
 }
 
 void naru__sio_connect(naru__sio_client *client, naru_span name, naru_span query, naru_json auth)
 {
-    if (client->sockets_count >= client->io->options.namespaces_per_client_max) {
+    if (client->sockets_count + naru__sio_seeks_count(client) >= client->io->options.namespaces_per_client_max) {
         naru__sio_client_close(client, NARU_SIO_FORCED_SERVER_CLOSE);
         return;
     }
     if (query.size == 0) {
-        connect_to(client, name, auth.text);
+        naru__sio_seek(client, name, auth.text);
         return;
     }
     naru_buf json;
@@ -291,7 +294,7 @@ void naru__sio_connect(naru__sio_client *client, naru_span name, naru_span query
     if (naru__sio_query_json(query, &json)) {
         naru__sio_client_close(client, NARU_SIO_FORCED_CLOSE);
     } else {
-        connect_to(client, name, naru_buf_span(&json));
+        naru__sio_seek(client, name, naru_buf_span(&json));
     }
     naru_buf_deinit(&json);
 }

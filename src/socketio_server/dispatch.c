@@ -61,33 +61,65 @@ static void call_errors(naru_sio_socket *socket, naru_status status)
     }
 }
 
-static naru_status ask_middleware(naru_sio_socket *socket, const naru_sio_event *event)
+/* The packet middleware at that place; fn NULL: there is no more. */
+static naru__sio_hook middleware_at(naru_sio_namespace *nsp, uint32_t at)
+{
+    naru__sio_hooks *hooks = NULL;
+    while ((hooks = naru__sio_hooks_next(nsp, hooks)) != NULL) {
+        const naru__sio_hook_list *list = &hooks->lists[NARU__SIO_HOOK_PACKET];
+        if (at < list->count) {
+            return list->hooks[at];
+        }
+        at -= list->count;
+    }
+    return (naru__sio_hook){0};
+}
+
+/* NARU_MORE: the one before *at has taken the hold, and has not given it back. */
+static naru_status ask_middleware(naru_sio_socket *socket, const naru_sio_event *event, uint32_t *at)
 {
     naru_status status = NARU_OK;
-    naru__sio_hooks *hooks = NULL;
-    while (status == NARU_OK && (hooks = naru__sio_hooks_next(socket->nsp, hooks)) != NULL) {
-        naru__sio_hook hook;
-        naru__sio_hook_walk walk = naru__sio_walk_begin(&hooks->lists[NARU__SIO_HOOK_PACKET]);
-        while (status == NARU_OK && naru__sio_walk_next(&walk, &hook)) {
-            status = ((naru_sio_packet_middleware *)hook.fn)(socket, event, hook.user);
-        }
-        naru__sio_walk_end(&walk);
+    naru__sio_hook hook;
+    while (status == NARU_OK && (hook = middleware_at(socket->nsp, *at)).fn != NULL) {
+        (*at)++;
+        event->state->asking = true;
+        status = ((naru_sio_packet_middleware *)hook.fn)(socket, event, hook.user);
+        event->state->asking = false;
+        status = naru__sio_hold_verdict(event, status);
     }
     return status;
 }
 
-static void dispatch(naru_sio_socket *socket, const naru_sio_event *event)
+bool naru__sio_dispatch_on(naru_sio_socket *socket, const naru_sio_event *event, uint32_t *at, naru_status verdict)
+{
+    naru_status status = verdict ? verdict : ask_middleware(socket, event, at);
+    if (status == NARU_MORE && naru__sio_hold_taken(event)) {
+        return false;
+    }
+    if (status) {
+        call_errors(socket, status);
+    } else if (naru_sio_socket_connected(socket)) {
+        call_listeners(socket, event);
+    }
+    return true;
+}
+
+bool naru__sio_dispatch(naru_sio_socket *socket, const naru_sio_event *event, uint32_t *at)
 {
     const naru__sio_watch *watch = socket->nsp->io->watch;
     if (watch && watch->event) {
         watch->event(socket, event, false);
     }
     naru__sio_call_any(socket, event, false);
-    naru_status status = ask_middleware(socket, event);
-    if (status) {
-        call_errors(socket, status);
-    } else if (naru_sio_socket_connected(socket)) {
-        call_listeners(socket, event);
+    return naru__sio_dispatch_on(socket, event, at, NARU_OK);
+}
+
+static void dispatch(naru_sio_socket *socket, const naru_sio_event *event)
+{
+    uint32_t at = 0;
+    bool over = naru__sio_dispatch(socket, event, &at);
+    if (event->state->hold) {
+        naru__sio_hold_called(event->state->hold, at, over);
     }
 }
 
@@ -101,7 +133,9 @@ void naru__sio_hear_event(naru_sio_socket *socket, const naru__sio_message *mess
     event.wants_answer = packet->has_id;
     event.id = packet->id;
     naru_sio_socket_ref(socket);
-    dispatch(socket, &event);
+    if (!socket->holds || !naru__sio_hold_behind(socket, &event)) {
+        dispatch(socket, &event);
+    }
     naru__sio_event_deinit(&event);
     naru_sio_socket_unref(socket);
 }

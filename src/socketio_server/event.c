@@ -3,6 +3,7 @@
  * Not for: who hears it (dispatch.c), answers (answer.c). Source: none. */
 #include "base/memory.h"
 #include "sio.h"
+#include <string.h>
 
 /* ---- making one ------------------------------------------------------------------------------------------------- */
 
@@ -86,6 +87,42 @@ void naru__sio_event_deinit(naru_sio_event *event)
         scrap = next;
     }
     event->state->scraps = NULL;
+}
+
+/* ---- copying it ------------------------------------------------------------------------------------------------- */
+
+size_t naru__sio_event_bytes(const naru_sio_event *event)
+{
+    size_t bytes = event->array.text.size + event->attachments_count * sizeof(naru_span);
+    for (uint32_t i = 0; i < event->attachments_count; i++) {
+        bytes += event->attachments[i].size;
+    }
+    return bytes;
+}
+
+static naru_span put(uint8_t **at, naru_span bytes)
+{
+    naru_span copy = {*at, bytes.size};
+    if (bytes.size > 0) {
+        memcpy(*at, bytes.data, bytes.size);
+    }
+    *at += bytes.size;
+    return copy;
+}
+
+void naru__sio_event_copy(naru_sio_event *copy, naru__sio_event_state *state, naru_sio *io, const naru_sio_event *event,
+                          void *space)
+{
+    naru_span *spans = space;
+    uint8_t *at = (uint8_t *)(spans + event->attachments_count);
+    for (uint32_t i = 0; i < event->attachments_count; i++) {
+        spans[i] = put(&at, event->attachments[i]);
+    }
+    naru__sio_packet packet = {.attachments = event->attachments_count, .data = {put(&at, event->array.text)}};
+    naru__sio_event_init(copy, state, io, &packet, spans, event->is_answer);
+    copy->socket = event->socket;
+    copy->wants_answer = event->wants_answer;
+    copy->id = event->id;
 }
 
 /* ---- reading it ------------------------------------------------------------------------------------------------- */

@@ -106,6 +106,7 @@ static void end_asking(naru_sio_socket *socket)
 {
     naru_sio_namespace *nsp = socket->nsp;
     socket->state = NARU__SIO_GONE;
+    naru__sio_restore_undo(socket);
     unlink_from_client(socket);
     socket->client = NULL;
     naru__sio_rooms_leave_all(socket);
@@ -121,6 +122,7 @@ void naru__sio_socket_end(naru_sio_socket *socket, naru_sio_reason reason)
     } else if (socket->state == NARU__SIO_CONNECTED) {
         socket->state = NARU__SIO_ENDING;
         socket->reason = (uint8_t)reason;
+        naru__sio_holds_drop(socket);
         unlink_from_client(socket);
         unlink_from_namespace(socket);
         *io->ending_end = socket;

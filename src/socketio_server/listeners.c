@@ -91,6 +91,11 @@ naru_status naru_sio_on_any_outgoing(naru_sio_namespace *nsp, naru_sio_listener 
     return add(nsp, NARU__SIO_HOOK_ANY_OUTGOING, (naru__sio_hook_fn *)fn, user);
 }
 
+naru_status naru_sio_prepend_any_outgoing(naru_sio_namespace *nsp, naru_sio_listener *fn, void *user)
+{
+    return naru__sio_hooks_add(&nsp->hooks, NARU__SIO_HOOK_ANY_OUTGOING, (naru__sio_hook_fn *)fn, user, true);
+}
+
 void naru_sio_off_any_outgoing(naru_sio_namespace *nsp, naru_sio_listener *fn)
 {
     naru__sio_hooks_remove(&nsp->hooks, NARU__SIO_HOOK_ANY_OUTGOING, (naru__sio_hook_fn *)fn);

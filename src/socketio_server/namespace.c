@@ -145,7 +145,7 @@ static bool fits(naru_span pattern, naru_span name)
     return p == pattern.size;
 }
 
-static bool is_parent_of(const naru_sio_namespace *parent, naru_span name, naru_span auth)
+bool naru__sio_fits(const naru_sio_namespace *parent, naru_span name, naru_span auth)
 {
     if (parent->predicate) {
         return parent->predicate(name, auth, parent->predicate_user);
@@ -153,7 +153,7 @@ static bool is_parent_of(const naru_sio_namespace *parent, naru_span name, naru_
     return fits(naru__sio_name(parent), name);
 }
 
-static naru_sio_namespace *child_new(naru_sio_namespace *parent, naru_span name)
+naru_sio_namespace *naru__sio_child_new(naru_sio_namespace *parent, naru_span name)
 {
     naru_sio *io = parent->io;
     naru_sio_namespace *child = io->children < io->options.namespaces_max ? named_new(io, name, NARU__SIO_CHILD) : NULL;
@@ -168,15 +168,9 @@ static naru_sio_namespace *child_new(naru_sio_namespace *parent, naru_span name)
     return child;
 }
 
-naru_sio_namespace *naru__sio_namespace_for(naru_sio *io, naru_span name, naru_span auth)
+naru_sio_namespace *naru__sio_namespace_find(const naru_sio *io, naru_span name)
 {
-    naru_sio_namespace *nsp = naru__sio_map_get(&io->names, name);
-    for (naru_sio_namespace *parent = io->parents; !nsp && parent; parent = parent->next) {
-        if (is_parent_of(parent, name, auth)) {
-            return child_new(parent, name);
-        }
-    }
-    return nsp;
+    return naru__sio_map_get(&io->names, name);
 }
 
 /* ---- the application's way -------------------------------------------------------------------------------------- */
@@ -225,6 +219,16 @@ naru_sio_namespace *naru_sio_of_matching(naru_sio *io, naru_sio_predicate *predi
     naru_sio_namespace *parent = parent_new(io, (naru_span){0});
     if (parent) {
         parent->predicate = predicate;
+        parent->predicate_user = user;
+    }
+    return parent;
+}
+
+naru_sio_namespace *naru_sio_of_deciding(naru_sio *io, naru_sio_decide *decide, void *user)
+{
+    naru_sio_namespace *parent = parent_new(io, (naru_span){0});
+    if (parent) {
+        parent->decide = decide;
         parent->predicate_user = user;
     }
     return parent;

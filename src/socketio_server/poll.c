@@ -135,42 +135,19 @@ void naru__sio_poll_missed(naru__sio_poll *poll)
 
 /* ---- keeping an answer ------------------------------------------------------------------------------------------ */
 
-static size_t bytes_of(naru_span id, const naru_sio_event *answer)
-{
-    size_t bytes = sizeof(kept) + id.size + answer->array.text.size + answer->attachments_count * sizeof(naru_span);
-    for (uint32_t i = 0; i < answer->attachments_count; i++) {
-        bytes += answer->attachments[i].size;
-    }
-    return bytes;
-}
-
-static naru_span put(uint8_t **at, naru_span bytes)
-{
-    naru_span copy = {*at, bytes.size};
-    if (bytes.size > 0) {
-        memcpy(*at, bytes.data, bytes.size);
-    }
-    *at += bytes.size;
-    return copy;
-}
-
 static kept *keep(naru_sio *io, naru_sio_socket *socket, const naru_sio_event *answer)
 {
     naru_span id = naru__sio_id(socket);
-    size_t bytes = bytes_of(id, answer);
+    size_t bytes = sizeof(kept) + naru__sio_event_bytes(answer) + id.size;
     kept *copy = naru__alloc_zero(io->allocator, bytes);
     if (!copy) {
         return NULL;
     }
+    uint8_t *id_copy = (uint8_t *)copy + bytes - id.size;
+    memcpy(id_copy, id.data, id.size);
     copy->bytes = bytes;
-    naru_span *spans = (naru_span *)(copy + 1);
-    uint8_t *at = (uint8_t *)(spans + answer->attachments_count);
-    for (uint32_t i = 0; i < answer->attachments_count; i++) {
-        spans[i] = put(&at, answer->attachments[i]);
-    }
-    naru__sio_packet packet = {.attachments = answer->attachments_count, .data = {put(&at, answer->array.text)}};
-    copy->id = put(&at, id);
-    naru__sio_event_init(&copy->event, &copy->state, io, &packet, spans, true);
+    copy->id = (naru_span){id_copy, id.size};
+    naru__sio_event_copy(&copy->event, &copy->state, io, answer, copy + 1);
     return copy;
 }
 

@@ -174,35 +174,52 @@ static void send_missed(naru_sio_socket *socket, const naru__sio_recovery_event 
     naru__sio_out_deinit(&out);
 }
 
-/* The session's texts are the recovery's until it is called again, and joining may do that: the rooms are copied
- * first. */
-static bool join_rooms(naru_sio_socket *socket, const naru__sio_recovery_session *session)
+/* A session that was restored, as long as its socket is not let in: where to replay from, and what to give back.
+ * Behind it the spans of its rooms, and their names. */
+struct naru__sio_returning {
+    uint64_t after;
+    naru__sio_recovery_session session; /* its pid, sid and data are the socket's */
+    size_t bytes;
+};
+
+/* The session's texts are the recovery's until it is called again: what is needed is copied. */
+static bool remember(naru_sio_socket *socket, const naru__sio_recovery_restored *restored)
 {
-    naru_buf names;
-    naru_buf_init(&names, socket->nsp->io->allocator);
-    bool good = true;
-    for (uint32_t i = 0; good && i < session->rooms_count; i++) {
-        uint64_t bytes = session->rooms[i].size;
-        good = naru_buf_append(&names, (naru_span){(const uint8_t *)&bytes, sizeof bytes}) == NARU_OK &&
-               naru_buf_append(&names, session->rooms[i]) == NARU_OK;
+    const naru__sio_recovery_session *session = &restored->session;
+    size_t bytes = sizeof(struct naru__sio_returning) + session->rooms_count * sizeof(naru_span);
+    for (uint32_t i = 0; i < session->rooms_count; i++) {
+        bytes += session->rooms[i].size;
     }
-    naru_span rest = naru_buf_span(&names);
-    while (good && rest.size > 0) {
-        uint64_t bytes;
-        memcpy(&bytes, rest.data, sizeof bytes);
-        naru_span room = {rest.data + sizeof bytes, (size_t)bytes};
-        good = naru_sio_join(socket, room) == NARU_OK;
-        rest.data += sizeof bytes + room.size;
-        rest.size -= sizeof bytes + room.size;
+    struct naru__sio_returning *returning = naru__alloc(socket->nsp->io->allocator, bytes);
+    if (!returning) {
+        return false;
     }
-    naru_buf_deinit(&names);
-    return good;
+    naru_span *rooms = (naru_span *)(returning + 1);
+    uint8_t *at = (uint8_t *)(rooms + session->rooms_count);
+    for (uint32_t i = 0; i < session->rooms_count; i++) {
+        rooms[i] = (naru_span){at, session->rooms[i].size};
+        if (rooms[i].size > 0) {
+            memcpy(at, session->rooms[i].data, rooms[i].size);
+        }
+        at += rooms[i].size;
+    }
+    *returning = (struct naru__sio_returning){.after = restored->after, .session = *session, .bytes = bytes};
+    returning->session.rooms = rooms;
+    returning->session.pid = naru__sio_pid(socket);
+    returning->session.sid = naru__sio_id(socket);
+    socket->returning = returning;
+    return true;
+}
+
+static void forget(naru_sio_socket *socket)
+{
+    naru__free(socket->nsp->io->allocator, socket->returning, socket->returning->bytes);
+    socket->returning = NULL;
 }
 
 static bool become(naru_sio_socket *socket, const naru__sio_recovery_restored *restored)
 {
     const naru__sio_recovery_session *session = &restored->session;
-    naru_sio_namespace *nsp = socket->nsp;
     if (session->sid.size != socket->id_bytes || session->pid.size != NARU_SIO_ID_SIZE) {
         return false;
     }
@@ -214,12 +231,43 @@ static bool become(naru_sio_socket *socket, const naru__sio_recovery_restored *r
     if (!naru_span_equal(session->data, naru_span_of("{}")) && naru_sio_socket_set_data(socket, session->data)) {
         return false;
     }
+    bool good = remember(socket, restored);
+    for (uint32_t i = 0; good && i < socket->returning->session.rooms_count; i++) {
+        good = naru_sio_join(socket, socket->returning->session.rooms[i]) == NARU_OK;
+    }
+    return good;
+}
+
+void naru__sio_replay(naru_sio_socket *socket)
+{
     naru__sio_recovery_event event;
-    uint64_t position = restored->after;
-    while (naru__sio_recovery_replay(nsp->recovery, session, &position, &event)) {
+    if (!socket->returning) {
+        return;
+    }
+    const naru__sio_recovery *recovery = socket->nsp->recovery;
+    uint64_t position = socket->returning->after;
+    while (recovery && naru__sio_recovery_replay(recovery, &socket->returning->session, &position, &event)) {
         send_missed(socket, &event);
     }
-    return join_rooms(socket, session);
+    /* The middleware took so long that the log has lost some of it: then it is nobody's session. */
+    if (!recovery || position != naru__sio_recovery_position(recovery)) {
+        naru__sio_client_close(socket->client, NARU_SIO_FORCED_SERVER_CLOSE);
+    }
+    forget(socket);
+}
+
+void naru__sio_restore_undo(naru_sio_socket *socket)
+{
+    if (!socket->returning) {
+        return;
+    }
+    socket->returning->session.data = naru_sio_socket_data(socket);
+    if (socket->nsp->recovery) {
+        naru_status status = naru__sio_recovery_give_back(socket->nsp->recovery, &socket->returning->session, socket);
+        (void)status; /* not kept: it comes back as somebody new */
+        watch_time(socket->nsp);
+    }
+    forget(socket);
 }
 
 /* Its old connection still looks alive: it is let go, and kept as one that went away. One that is ending, of which only
@@ -227,6 +275,11 @@ static bool become(naru_sio_socket *socket, const naru__sio_recovery_restored *r
 static void let_go(naru_sio_socket *ghost)
 {
     naru__sio_client *client = ghost->client;
+    if (ghost->returning) { /* a middleware is still being asked about it */
+        naru__sio_socket_end(ghost, NARU_SIO_TRANSPORT_CLOSE);
+        naru__sio_client_close(client, NARU_SIO_TRANSPORT_CLOSE);
+        return;
+    }
     if (ghost->state != NARU__SIO_CONNECTED) {
         naru__sio_recovery_left(ghost, (naru_sio_reason)ghost->reason);
         return;

@@ -36,6 +36,10 @@ static void fill(naru_sio_options *options)
     fill_u32(&options->namespaces_per_client_max, 64);
     fill_u32(&options->rooms_per_socket_max, 1024);
     fill_u32(&options->acks_per_socket_max, 10000);
+    fill_u32(&options->held_events_max, 100);
+    if (options->held_bytes_max == 0) {
+        options->held_bytes_max = 1024 * 1024;
+    }
 }
 
 static bool good(const naru_sio_options *options)

@@ -87,6 +87,7 @@ struct naru_sio_namespace {
     naru_sio_namespace *parent; /* of a child */
     naru__sio_namespace_kind kind;
     naru_sio_predicate *predicate; /* of a parent; NULL: `name` is its pattern */
+    naru_sio_decide *decide;       /* instead of these */
     void *predicate_user;
     naru__sio_hooks hooks;
     naru_sio_socket *sockets, *last_socket; /* connected, in the order they came */
@@ -107,8 +108,9 @@ static inline naru_span naru__sio_name(const naru_sio_namespace *nsp)
 {
     return (naru_span){(const uint8_t *)nsp->name, nsp->name_bytes};
 }
-/* The namespace that a client asks for, a child made at need. NULL: there is none, or no memory. */
-naru_sio_namespace *naru__sio_namespace_for(naru_sio *io, naru_span name, naru_span auth);
+naru_sio_namespace *naru__sio_namespace_find(const naru_sio *io, naru_span name);      /* NULL: it is not there */
+naru_sio_namespace *naru__sio_child_new(naru_sio_namespace *parent, naru_span name);   /* NULL: too many, no memory */
+bool naru__sio_fits(const naru_sio_namespace *parent, naru_span name, naru_span auth); /* of one that needs no time */
 /* A socket of it has gone: is it a child that nobody is in? */
 void naru__sio_namespace_over(naru_sio_namespace *nsp); /* nobody is in it: a child may go */
 void naru__sio_namespace_left(naru_sio_namespace *nsp);
@@ -122,12 +124,13 @@ struct naru__sio_client {
     naru_sio *io;
     naru_eio *session;
     naru__sio_client *next, **link;
-    naru_sio_socket *sockets;    /* of all its namespaces, also those that are not connected yet */
-    naru__sio_wait *wait;        /* until it has joined a namespace */
-    naru__sio_intake *intake;    /* while attachments are awaited */
-    uint64_t *left;              /* hashes of the namespaces it was sent out of; NULL: none */
-    struct naru__sio_flow *flow; /* how fast it may; NULL: as it likes */
-    naru__sio_guest *guest;      /* its address, where those are limited */
+    naru_sio_socket *sockets;     /* of all its namespaces, also those that are not connected yet */
+    naru__sio_wait *wait;         /* until it has joined a namespace */
+    naru__sio_intake *intake;     /* while attachments are awaited */
+    uint64_t *left;               /* hashes of the namespaces it was sent out of; NULL: none */
+    naru_sio_decision *decisions; /* namespaces that it asked for, of which is not known yet whether there are any */
+    struct naru__sio_flow *flow;  /* how fast it may; NULL: as it likes */
+    naru__sio_guest *guest;       /* its address, where those are limited */
     uint16_t sockets_count;
     uint8_t encoding; /* naru__sio_encoding */
     uint8_t left_count;
@@ -158,9 +161,11 @@ struct naru_sio_socket {
     naru__sio_client *client;         /* NULL once it is gone */
     naru_sio_socket *next, *previous; /* of the namespace's; next also of io->ending */
     naru_sio_socket *next_of_client;
-    naru_subscriber *subscriber; /* NULL: in no room but its own */
-    naru__sio_awaited *awaited;  /* answers of it that we wait for, latest first */
-    naru__sio_hooks *hooks;      /* of this socket alone; NULL: none */
+    naru_subscriber *subscriber;           /* NULL: in no room but its own */
+    naru__sio_awaited *awaited;            /* answers of it that we wait for, latest first */
+    naru__sio_hooks *hooks;                /* of this socket alone; NULL: none */
+    struct naru__sio_holds *holds;         /* NULL: no event waits */
+    struct naru__sio_returning *returning; /* restored, and not let in yet; NULL: not */
     void *user;
     char *auth;        /* JSON; NULL: none came */
     naru_buf *data;    /* NULL: {} */
@@ -190,7 +195,15 @@ static inline naru_span naru__sio_pid(const naru_sio_socket *socket)
     return (naru_span){(const uint8_t *)socket->ids + socket->id_bytes, socket->pid_bytes};
 }
 
-/* connect.c: a client asks for a namespace. */
+/* decide.c: find the namespace that a client asks for, a child made at need; naru__sio_connect_to is called with it, or
+ * with NULL, at once or later. */
+void naru__sio_seek(naru__sio_client *client, naru_span name, naru_span auth);
+bool naru__sio_seeks(const naru__sio_client *client, naru_span name);
+size_t naru__sio_seeks_count(const naru__sio_client *client);
+void naru__sio_seeks_drop(naru__sio_client *client); /* it goes */
+/* connect.c: nsp NULL: there is none of that name. */
+void naru__sio_connect_to(naru__sio_client *client, naru_sio_namespace *nsp, naru_span name, naru_span auth);
+/* A client asks for a namespace. */
 void naru__sio_connect(naru__sio_client *client, naru_span name, naru_span query, naru_json auth);
 /* Refuse it with CONNECT_ERROR, data being a JSON text. */
 void naru__sio_connect_error(naru__sio_client *client, naru_span name, naru_span data);
@@ -214,8 +227,12 @@ void naru__sio_handshake_write(const naru_sio_socket *socket, naru_json_writer *
 
 bool naru__sio_recovers(const naru_sio_namespace *nsp);
 /* Does the client ask to be who it was, and can it? true: the socket has the id, the private id, the rooms and the
- * data of the session, and what it has missed has been sent. */
+ * data of the session. */
 bool naru__sio_restore(naru_sio_socket *socket);
+/* It is let in: send what it has missed. */
+void naru__sio_replay(naru_sio_socket *socket);
+/* It is not: the session may be come back to. */
+void naru__sio_restore_undo(naru_sio_socket *socket);
 /* A socket that is new: gives it a private id. false: no memory. */
 bool naru__sio_recovery_begin(naru_sio_socket *socket);
 /* It has gone: keep its session, or not. */
@@ -234,7 +251,9 @@ typedef struct naru__sio_scrap {
 /* What changes while an event is read. */
 typedef struct naru__sio_event_state {
     naru__sio_scrap *scraps;
+    naru_sio_hold *hold; /* that was taken of it; NULL: none */
     bool answered;
+    bool asking; /* a packet middleware is being asked about it */
 } naru__sio_event_state;
 
 struct naru_sio_event {
@@ -256,11 +275,27 @@ struct naru_sio_event {
 void naru__sio_event_init(naru_sio_event *event, naru__sio_event_state *state, naru_sio *io,
                           const naru__sio_packet *packet, const naru_span *attachments, bool is_answer);
 void naru__sio_event_deinit(naru_sio_event *event);
+/* The same over a copy of its bytes, which are written to `space`, aligned for spans. */
+size_t naru__sio_event_bytes(const naru_sio_event *event);
+void naru__sio_event_copy(naru_sio_event *copy, naru__sio_event_state *state, naru_sio *io, const naru_sio_event *event,
+                          void *space);
 
 /* dispatch.c: to the listeners; an answer to who waits for it. */
 void naru__sio_hear_event(naru_sio_socket *socket, const naru__sio_message *message);
 void naru__sio_hear_answer(naru_sio_socket *socket, const naru__sio_message *message);
+/* The catch-all listeners, the middleware from *at on, the listeners. false: a middleware has taken the hold, and is
+ * waited for. */
+bool naru__sio_dispatch(naru_sio_socket *socket, const naru_sio_event *event, uint32_t *at);
+bool naru__sio_dispatch_on(naru_sio_socket *socket, const naru_sio_event *event, uint32_t *at, naru_status verdict);
 void naru__sio_call_any(naru_sio_socket *socket, const naru_sio_event *event, bool outgoing);
+/* hold.c: events that wait for a packet middleware, or behind one that does. */
+bool naru__sio_hold_behind(naru_sio_socket *socket, const naru_sio_event *event); /* false: nothing is in front of it */
+/* What a middleware has said: the hold's word, where it took the hold; NARU_MORE: not yet. */
+naru_status naru__sio_hold_verdict(const naru_sio_event *event, naru_status answered);
+bool naru__sio_hold_taken(const naru_sio_event *event);
+/* The event that it was taken of has been dispatched so far; over: all of it. */
+void naru__sio_hold_called(naru_sio_hold *hold, uint32_t at, bool over);
+void naru__sio_holds_drop(naru_sio_socket *socket); /* it has disconnected */
 /* The namespace's hooks and its parent's, the parent's first. Start with NULL; NULL: no more. */
 naru__sio_hooks *naru__sio_hooks_next(naru_sio_namespace *nsp, const naru__sio_hooks *last);
 

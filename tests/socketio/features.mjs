@@ -225,7 +225,86 @@ export const everywhere = {
     noted.emit('reply', 2);
     assert.equal(await next(noted, 'back'), 2);
     const lines = (await log(root)).filter((l) => !l.startsWith('conn'));
-    assert.deepEqual(lines.sort(), ['any bad', 'any reply', 'error NARU_ERR_REFUSED', 'outgoing back']);
+    assert.deepEqual(lines.sort(), ['any bad', 'any reply', 'error NARU_ERR_REFUSED', 'first of the outgoing back', 'outgoing back']);
+    assert.ok(lines.indexOf('first of the outgoing back') < lines.indexOf('outgoing back'));
+  },
+  async 'packet middleware that takes its time: let go, refused, left behind'(c) {
+    const root = await connect(c);
+    const held = await connect(c, '/held');
+    const waits = async (n) => { for (let seen = 0; seen < n; ) seen += (await log(root)).filter((l) => l.startsWith('held ')).length; };
+    await log(root);
+    const good = held.emitWithAck('wait', 1);
+    await waits(1);
+    await root.emitWithAck('let-go', true);
+    assert.equal(await good, 1);
+    held.emit('wait', 2);
+    await waits(1);
+    await root.emitWithAck('let-go', false);
+    const lines = [];
+    while (!lines.includes('error NARU_ERR_REFUSED')) lines.push(...(await log(root)));
+    assert.equal(await held.emitWithAck('echo', 3), 3);
+    held.emit('wait', 4);
+    await waits(1);
+    held.disconnect();
+    await root.emitWithAck('let-go', true);
+    await settled(root);
+    const other = await connect(c, '/held');
+    other.on('question', (n, answer) => answer(n));
+    other.emit('wait', 5);
+    await waits(1);
+    const gone = next(other, 'disconnect');
+    other.io.engine.close();
+    await gone;
+    await root.emitWithAck('let-go', true);
+    await settled(root);
+  },
+  async 'behind it packets wait in order, answers do not, and no more than may'(c) {
+    if (!c.naru) return; // there they overtake each other
+    const root = await connect(c);
+    const held = await connect(c, '/held');
+    await log(root);
+    held.on('question', (n, answer) => answer(n));
+    const order = [];
+    const all = [held.emitWithAck('wait', 1), held.emitWithAck('echo', 2), held.emitWithAck('wait', 3), held.emitWithAck('echo', 4)];
+    all.forEach((answer, i) => answer.then(() => order.push(i + 1)));
+    const bytes = held.emitWithAck('echo', { inside: Buffer.from('held bytes') });
+    const lines = [];
+    while (!lines.some((l) => l.startsWith('held '))) lines.push(...(await log(root)));
+    assert.deepEqual([order, lines.filter((l) => l.startsWith('any '))], [[], ['any wait']]);
+    await root.emitWithAck('let-go', true);
+    await all[1];
+    assert.deepEqual(order, [1, 2]);
+    await root.emitWithAck('let-go', true);
+    assert.equal(Buffer.from((await bytes).inside).toString(), 'held bytes');
+    assert.deepEqual(order, [1, 2, 3, 4]);
+    const greedy = await connect(c, '/held');
+    const gone = next(greedy, 'disconnect');
+    greedy.emit('wait', 1);
+    for (let i = 0; i < 101; i++) greedy.emit('echo', i);
+    await gone;
+    await root.emitWithAck('let-go', true);
+    await settled(root);
+  },
+  async 'a parent that takes its time: yes, no, at once, and a client that does not wait for it'(c) {
+    const root = await connect(c);
+    await log(root);
+    const deciding = async (name) => { while (!(await log(root)).includes(`deciding ${name}`)); };
+    const yes = open(c, '/later-1');
+    const name = next(yes, 'name');
+    await deciding('/later-1');
+    await root.emitWithAck('decide', true);
+    assert.equal(await name, '/later-1');
+    const no = refused(open(c, '/later-2'));
+    await deciding('/later-2');
+    await root.emitWithAck('decide', false);
+    assert.equal((await no).message, 'Invalid namespace');
+    assert.equal(await next(open(c, '/at-once'), 'name'), '/at-once');
+    const impatient = open(c, '/later-3');
+    await deciding('/later-3');
+    impatient.io.engine.close();
+    await settled(root);
+    await root.emitWithAck('decide', true);
+    await settled(root);
   },
   async 'a listener for once'(c) {
     const socket = await connect(c);
@@ -282,6 +361,40 @@ export const everywhere = {
       await a.emitWithAck('to', { broadcast: true, volatile: true }, 'now');
       assert.equal(await arrived, 'now');
     }
+  },
+};
+
+/** With recovery on, and middleware that is asked again. */
+export const asking = {
+  async 'middleware sees who comes back as who it was; refused, it may come again'(c) {
+    const root = await connect(c);
+    const socket = open(c, '/again', { auth: { token: 'good' } });
+    await next(socket, 'connect');
+    const { id } = socket;
+    await socket.emitWithAck('join', 'kept');
+    const seen = [];
+    socket.on('news', (x) => seen.push(x));
+    await socket.emitWithAck('to', { rooms: ['kept'] }, 'first');
+    const leave = async () => {
+      const away = next(socket, 'disconnect');
+      socket.io.engine.close();
+      await away;
+    };
+    await leave();
+    await log(root);
+    socket.auth = { token: 'stale' };
+    socket.connect();
+    assert.equal((await refused(socket)).message, 'stale');
+    assert.ok((await log(root)).includes(`asked again ${id}`));
+    const other = await connect(c, '/again');
+    await other.emitWithAck('to', { rooms: ['kept'] }, 'missed');
+    socket.auth = { token: 'good' };
+    socket.connect();
+    await next(socket, 'connect');
+    assert.deepEqual([socket.recovered, socket.id], [true, id]);
+    assert.deepEqual(seen, ['first', 'missed']);
+    assert.deepEqual((await socket.emitWithAck('rooms')).sort(), ['kept', id].sort());
+    assert.ok((await log(root)).includes(`asked again ${id}`));
   },
 };
 

@@ -16,7 +16,7 @@ const io = new Server(http, {
   cleanupEmptyChildNamespaces: true,
   ...(has('--fast-pings') ? { pingInterval: 200, pingTimeout: 200 } : {}),
   ...(has('--msgpack') ? { parser: require('socket.io-msgpack-parser') } : {}),
-  ...(recovery ? { connectionStateRecovery: { maxDisconnectionDuration: recovery, skipMiddlewares: true } } : {}),
+  ...(recovery ? { connectionStateRecovery: { maxDisconnectionDuration: recovery, skipMiddlewares: !has('--ask-again') } } : {}),
 });
 
 let lines = [];
@@ -91,6 +91,7 @@ io.of('/auth').on('connection', (socket) => socket.on('handshake', (ack) => ack(
 io.of('/noted').on('connection', (socket) => {
   socket.onAny((event) => note('any', event));
   socket.onAnyOutgoing((event) => note('outgoing', event));
+  socket.prependAnyOutgoing((event) => note('first of the outgoing', event));
   socket.use(([event], next) => (event === 'bad' ? next(new Error('bad')) : next()));
   socket.on('error', () => note('error NARU_ERR_REFUSED'));
   socket.on('reply', (...a) => socket.emit('back', ...a));
@@ -100,6 +101,40 @@ io.of('/noted').on('connection', (socket) => {
 const emitName = (socket) => socket.emit('name', socket.nsp.name);
 children.on('connection', (socket) => { emitName(socket); socket.on('echo', (...a) => a.pop()(...a)); });
 io.of((name, auth, next) => next(null, name.startsWith('/x-') && !!auth.ok)).on('connection', emitName);
+
+// What waits until the test lets it go on.
+const holds = [];
+const decisions = [];
+io.of('/held').on('connection', (socket) => {
+  socket.onAny((event) => note('any', event));
+  socket.use(([event, ...rest], next) => {
+    if (event !== 'wait') return next();
+    note('held', JSON.stringify(rest[0]));
+    holds.push((good) => next(good ? undefined : new Error('bad')));
+  });
+  socket.use(([event], next) => (event === 'bad' ? next(new Error('bad')) : next()));
+  socket.on('error', () => note('error NARU_ERR_REFUSED'));
+  for (const event of ['echo', 'wait', 'bad']) socket.on(event, (...a) => a.pop()(...a));
+  socket.on('ask-me', (timeout, ack) => socket.emit('question', 7, (answer) => ack(false, answer)));
+  socket.on('kick', (close) => socket.disconnect(close));
+});
+io.of((name, auth, next) => {
+  if (!name.startsWith('/later-')) return next(null, name === '/at-once');
+  note('deciding', name);
+  decisions.push((fits) => next(null, fits));
+}).on('connection', emitName);
+root.on('connection', (socket) => {
+  socket.on('let-go', (good, ack) => { holds.shift()?.(good); ack(); });
+  socket.on('decide', (fits, ack) => { decisions.shift()?.(fits); ack(); });
+});
+io.of('/again').use((socket, next) => {
+  note(socket.recovered ? 'asked again' : 'asked', socket.id);
+  next(socket.handshake.auth.token === 'stale' ? new Error('stale') : undefined);
+}).on('connection', (socket) => {
+  socket.on('to', (options, payload, ack) => { socket.nsp.to(options.rooms).emit('news', payload); ack(0); });
+  socket.on('join', (room, ack) => { socket.join(room); ack(); });
+  socket.on('rooms', (ack) => ack([...socket.rooms]));
+});
 
 http.listen(0, '127.0.0.1', () => console.log(`listening on 127.0.0.1:${http.address().port}`));
 process.on('SIGTERM', () => { io.close(); process.exit(0); });
