@@ -38,7 +38,8 @@ typedef enum naru_client_phase {
  * shapes    system_error: errno of the last attempt, 0 none. text: one sentence with the detail (the address, the
  *           certificate's fault, the rule that was broken). http_status, head, body: of an answer other than 101;
  *           body is its first 4 KiB at most; head NULL when none came. proxy: name, address, TLS and answer are the
- *           proxy's and not the server's. redirects: how many had been followed; naru_client_url tells where it was then.
+ *           proxy's and not the server's. redirects: how many had been followed; naru_client_url tells where it was
+ *           then.
  * lifetime  until the callback returns. */
 typedef struct naru_client_failure {
     naru_client_phase phase;
