@@ -32,9 +32,17 @@ static const option options[] = {
     {OPTION_ON, 'L', "location", NULL, "follow redirects; credentials stay with their origin", AT(location), 0, 0},
     {OPTION_NUMBER, 0, "max-redirects", "N", "as many at most; 10", AT(redirects_max), 1, 1000},
     {.help = "A proxy, on the way:"},
-    {OPTION_TEXT, 0, "proxy", "URL", "http:// or socks5://[USER:PASSWORD@]HOST:PORT; env: the environment's", AT(proxy),
-     0, 0},
+    {OPTION_TEXT, 0, "proxy", "URL", "http://, https:// or socks5://[USER:PASSWORD@]HOST:PORT; env: the\nenvironment's",
+     AT(proxy), 0, 0},
     {OPTION_TEXT, 0, "no-proxy", "LIST", "but not to these domains, addresses and blocks; *: all", AT(no_proxy), 0, 0},
+    {OPTION_TEXT, 0, "proxy-ca", "FILE", "for https://: trust these authorities (PEM) instead of the system's",
+     AT(proxy_ca_file), 0, 0},
+    {OPTION_TEXT, 0, "proxy-cert", "FILE", "our own certificate (PEM) for the proxy", AT(proxy_certificate_file), 0, 0},
+    {OPTION_TEXT, 0, "proxy-key", "FILE", "its key (PEM), if it is not in the same file", AT(proxy_key_file), 0, 0},
+    {OPTION_TEXT, 0, "proxy-pinned-key", "HASH", "accept only a proxy with this public key", AT(proxy_pinned_key), 0,
+     0},
+    {OPTION_ON, 0, "proxy-insecure", NULL, "do not check the proxy; only for trying things out", AT(proxy_insecure), 0,
+     0},
     {.help = "TLS, for wss:"},
     {OPTION_TEXT, 0, "ca", "FILE", "trust these authorities (PEM) instead of the system's", AT(ca_file), 0, 0},
     {OPTION_TEXT, 0, "cert", "FILE", "our own certificate (PEM)", AT(certificate_file), 0, 0},
@@ -170,9 +178,23 @@ static int check(const cli_command *command, const connect_settings *settings)
     return status == OPTIONS_RUN ? check_close(command, settings) : status;
 }
 
-static int open_tls(const connect_settings *settings, naru_tls **tls_out)
+static int make_tls(const naru_tls_client_options *tls, naru_tls **tls_out)
 {
-    naru_tls_client_options tls = {
+    if (!tls->ca_file && !tls->certificate_file && !tls->key_file && !tls->server_name && !tls->pinned_key &&
+        !tls->insecure) {
+        return OPTIONS_RUN;
+    }
+    char reason[256] = "";
+    if (naru_tls_client_new(tls, tls_out, reason, sizeof reason) == NARU_OK) {
+        return OPTIONS_RUN;
+    }
+    fprintf(stderr, "naru connect: %s\n", reason[0] ? reason : "out of memory");
+    return EXIT_USAGE;
+}
+
+static int make_trust(const connect_settings *settings, connect_trust *trust)
+{
+    naru_tls_client_options server = {
         .ca_file = settings->ca_file,
         .certificate_file = settings->certificate_file,
         .key_file = settings->key_file,
@@ -180,31 +202,31 @@ static int open_tls(const connect_settings *settings, naru_tls **tls_out)
         .pinned_key = settings->pinned_key,
         .insecure = settings->insecure,
     };
-    if (!tls.ca_file && !tls.certificate_file && !tls.key_file && !tls.server_name && !tls.pinned_key &&
-        !tls.insecure) {
-        return OPTIONS_RUN;
-    }
-    char reason[256] = "";
-    if (naru_tls_client_new(&tls, tls_out, reason, sizeof reason) == NARU_OK) {
-        return OPTIONS_RUN;
-    }
-    fprintf(stderr, "naru connect: %s\n", reason[0] ? reason : "out of memory");
-    return EXIT_USAGE;
+    naru_tls_client_options proxy = {
+        .ca_file = settings->proxy_ca_file,
+        .certificate_file = settings->proxy_certificate_file,
+        .key_file = settings->proxy_key_file,
+        .pinned_key = settings->proxy_pinned_key,
+        .insecure = settings->proxy_insecure,
+    };
+    int status = make_tls(&server, &trust->server);
+    return status == OPTIONS_RUN ? make_tls(&proxy, &trust->proxy) : status;
 }
 
 static int run_with(const connect_settings *settings)
 {
-    naru_tls *tls = NULL;
-    int status = open_tls(settings, &tls);
+    connect_trust trust = {NULL, NULL};
+    int status = make_trust(settings, &trust);
     naru_buf url;
     naru_buf_init(&url, NULL);
     if (status == OPTIONS_RUN) {
         status = url_complete(&url, settings->url) == NARU_OK
-                     ? connect_run(settings, (const char *)naru_buf_span(&url).data, tls)
+                     ? connect_run(settings, (const char *)naru_buf_span(&url).data, &trust)
                      : EXIT_OWN;
     }
     naru_buf_deinit(&url);
-    naru_tls_unref(tls);
+    naru_tls_unref(trust.server);
+    naru_tls_unref(trust.proxy);
     return status;
 }
 

@@ -22,6 +22,11 @@ typedef struct connect_settings {
     option_list cookies;
     const char *proxy; /* "env": the environment's */
     const char *no_proxy;
+    const char *proxy_ca_file;
+    const char *proxy_certificate_file;
+    const char *proxy_key_file;
+    const char *proxy_pinned_key;
+    bool proxy_insecure;
     bool location;
     uint64_t redirects_max; /* 0: not given */
     const char *pinned_key;
@@ -62,7 +67,12 @@ typedef struct connect_settings {
 
 connect_form connect_form_of(const connect_settings *settings);
 
+/* Whom the server and the proxy have to be; NULL: judged by the system's authorities. */
+typedef struct connect_trust {
+    naru_tls *server, *proxy;
+} connect_trust;
+
 /* Connect, carry what stdin and the peer say, and answer the exit status. */
-int connect_run(const connect_settings *settings, const char *url, naru_tls *tls);
+int connect_run(const connect_settings *settings, const char *url, const connect_trust *trust);
 
 #endif

@@ -102,7 +102,7 @@ static void report_body(connect_session *session, naru_span body)
 static void report_detail(connect_session *session, const naru_client_failure *failure)
 {
     connect_notice(session, "failed at %s%s: %s%s%s", phase_name(failure->phase),
-                   failure->proxy && failure->phase < NARU_PHASE_PROXY ? " of the proxy" : "",
+                   failure->proxy && failure->phase != NARU_PHASE_PROXY ? " of the proxy" : "",
                    naru_status_name(failure->status), failure->system_error != 0 ? ", " : "",
                    failure->system_error != 0 ? strerror(failure->system_error) : "");
     if (failure->fault.rule) {

@@ -116,7 +116,8 @@ static void make_target(const connect_session *session, connect_target *self)
         .fields_count = headers_read(&settings->headers, self->fields),
         .origin = settings->origin,
         .address = settings->unix_path ? self->address : NULL,
-        .tls = session->tls,
+        .tls = session->trust->server,
+        .proxy_tls = session->trust->proxy,
         .handshake_timeout_ms = settings->timeout_ms,
         .allow_bad_ports = true,
         .cookies = self->cookies,
@@ -182,9 +183,10 @@ static bool wants_colours(void)
     return !(no_color && no_color[0]) && terminal && strcmp(terminal, "dumb") != 0;
 }
 
-int connect_run(const connect_settings *settings, const char *url, naru_tls *tls)
+int connect_run(const connect_settings *settings, const char *url, const connect_trust *trust)
 {
-    connect_session session = {.settings = settings, .status = -1, .retry.failure_status = -1, .url = url, .tls = tls};
+    connect_session session = {
+        .settings = settings, .status = -1, .retry.failure_status = -1, .url = url, .trust = trust};
     session.terminal = isatty(STDOUT_FILENO) == 1;
     session.person = session.terminal && isatty(STDIN_FILENO) == 1;
     session.colours = session.terminal && wants_colours();

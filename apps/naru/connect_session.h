@@ -48,7 +48,7 @@ typedef struct connect_replay {
 typedef struct connect_session {
     const connect_settings *settings;
     const char *url;
-    naru_tls *tls;
+    const connect_trust *trust;
     naru_loop *loop;
     naru_client *client; /* the newest that was open */
     naru_timer *finish;

@@ -22,7 +22,8 @@ typedef enum naru_ready_state {
     NARU_CLOSED = 3
 } naru_ready_state;
 
-/* How far a connection came before it failed. With a proxy, name and connect are the proxy's. */
+/* How far a connection came before it failed. With a proxy, name and connect are the proxy's, and TLS may be: what
+ * naru_client_failure.proxy says. */
 typedef enum naru_client_phase {
     NARU_PHASE_URL = 0,
     NARU_PHASE_NAME,    /* resolving the host */
@@ -36,8 +37,9 @@ typedef enum naru_client_phase {
 /* Why it failed, for people and for programs.
  * shapes    system_error: errno of the last attempt, 0 none. text: one sentence with the detail (the address, the
  *           certificate's fault, the rule that was broken). http_status, head, body: of an answer other than 101;
- *           body is its first 4 KiB at most; head NULL when none came. proxy: name, address and answer are the proxy's
- *           and not the server's. redirects: how many had been followed; naru_client_url tells where it was then.
+ *           body is its first 4 KiB at most; head NULL when none came. proxy: name, address, TLS and answer are the
+ *           proxy's and not the server's. redirects: how many had been followed; naru_client_url tells where it was
+ *           then.
  * lifetime  until the callback returns. */
 typedef struct naru_client_failure {
     naru_client_phase phase;
@@ -106,10 +108,12 @@ typedef struct naru_client_options {
 
     /* The way there. A unix socket is never reached through a proxy. */
 
-    /* http://[USER:PASSWORD@]HOST[:PORT], which is asked to CONNECT, for ws too (port 80); socks5h://, where the proxy
-     * resolves the names, or socks5://, where we do and tell it up to 4 addresses in turn (port 1080). A scheme may be
-     * left out: http. Others, and TLS to the proxy (https://), are refused. "": none, whatever the environment says. */
+    /* http://[USER:PASSWORD@]HOST[:PORT], which is asked to CONNECT, for ws too (port 80); https://, the same by TLS to
+     * the proxy itself (port 443), inside which a wss server's TLS runs; socks5h://, where the proxy resolves the
+     * names, or socks5://, where we do and tell it up to 4 addresses in turn (port 1080). A scheme may be left out:
+     * http. Others are refused. "": none, whatever the environment says. */
     const char *proxy;
+    naru_tls *proxy_tls; /* for an https proxy; NULL: check against the system's authorities. tls is not asked there */
     /* Hosts reached without one, separated by commas or blanks: "example.com" with its subdomains (a leading dot
      * changes nothing), addresses, CIDR blocks, each with `:PORT` or for any port; "*": all. */
     const char *no_proxy;

@@ -22,13 +22,15 @@ enum {
     NARU__CLIENT_TEXT_BYTES = 320       /* of a failure's sentence */
 };
 
-/* The way to the server: dial, then the proxy if there is one, then TLS if the URL says so. */
+/* The way to the server: dial, then TLS to the proxy and the proxy if there is one, then TLS if the URL says so. */
 typedef struct naru__route {
     naru_buf address; /* instead of the URL's host */
     bool has_address;
     naru__proxies proxies;
-    naru_tls *given_tls; /* a reference; NULL: the default one is used */
-    naru_tls *tls;       /* a reference; NULL: plain */
+    naru_tls *given_tls;       /* a reference; NULL: the default one is used */
+    naru_tls *tls;             /* a reference; NULL: plain */
+    naru_tls *given_proxy_tls; /* the same two of the way to the proxy */
+    naru_tls *proxy_tls;
     uint16_t port;
     char host[NARU__HOST_BYTES_MAX];     /* who is meant, by the address or the URL */
     char tls_name[NARU__HOST_BYTES_MAX]; /* always the URL's */

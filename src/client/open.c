@@ -54,7 +54,7 @@ static void timed_out(naru__loop_timer *timer)
         return;
     }
     naru_client_failure failure = {.phase = naru__client_get_phase(client), .status = NARU_ERR_TIMEOUT};
-    bool to_proxy = opening->route.in_proxy && failure.phase < NARU_PHASE_PROXY;
+    bool to_proxy = opening->route.in_proxy && failure.phase != NARU_PHASE_PROXY;
     naru__client_fail(client, &failure, "timed out after %u ms, %s%s", opening->timeout_ms, doing[failure.phase],
                       to_proxy ? " to the proxy" : "");
 }

@@ -39,7 +39,8 @@ static naru_span split_scheme(naru_span text, naru_span *rest_out)
 
 static naru_status find_kind(naru__proxy *proxy, naru_span scheme, const char **reason_out)
 {
-    if (scheme.size == 0 || naru_span_equal_nocase(scheme, naru_span_of("http"))) {
+    proxy->secure = naru_span_equal_nocase(scheme, naru_span_of("https"));
+    if (scheme.size == 0 || proxy->secure || naru_span_equal_nocase(scheme, naru_span_of("http"))) {
         proxy->kind = NARU__PROXY_HTTP;
         return NARU_OK;
     }
@@ -49,10 +50,7 @@ static naru_status find_kind(naru__proxy *proxy, naru_span scheme, const char **
         proxy->resolves_here = here;
         return NARU_OK;
     }
-    if (naru_span_equal_nocase(scheme, naru_span_of("https"))) {
-        return refuse(reason_out, "TLS to the proxy itself (https://) is not supported");
-    }
-    return refuse(reason_out, "the proxy's scheme is none of http, socks5 and socks5h");
+    return refuse(reason_out, "the proxy's scheme is none of http, https, socks5 and socks5h");
 }
 
 /* Parse `rest` as if it were a URL of this scheme. */
@@ -145,7 +143,7 @@ naru_status naru__proxy_parse(naru__proxy *proxy, naru_span text, const naru_all
     naru_status status = find_kind(proxy, split_scheme(text, &rest), reason_out);
     if (!status) {
         naru_url url;
-        status = parse_as(&url, "http://", rest, allocator);
+        status = parse_as(&url, proxy->secure ? "https://" : "http://", rest, allocator);
         if (status == NARU_OK) {
             status = take_parts(proxy, &url, rest, allocator, reason_out);
             naru_url_deinit(&url);
@@ -166,4 +164,5 @@ void naru__proxy_deinit(naru__proxy *proxy)
     proxy->kind = NARU__PROXY_NONE;
     proxy->has_credentials = false;
     proxy->resolves_here = false;
+    proxy->secure = false;
 }

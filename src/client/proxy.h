@@ -19,6 +19,7 @@ typedef struct naru__proxy {
     naru__proxy_kind kind;
     bool has_credentials;
     bool resolves_here; /* names are resolved by us, and the proxy is told an address */
+    bool secure;        /* it is spoken to by TLS */
     uint16_t port;
     naru_buf user, password; /* decoded */
     char host[NARU__HOST_BYTES_MAX];

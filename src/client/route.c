@@ -1,5 +1,5 @@
-/* The way to a URL's server: which address, which proxy and whether TLS; then dial, ask the proxy, and hand the
- * stream to the handshake.
+/* The way to a URL's server: which address, which proxy and whether TLS to either; then dial, ask the proxy, and hand
+ * the stream to the handshake.
  *
  * Not for: the proxies' languages (proxy_http.c, proxy_socks5.c). Source: RFC 6455 4.1, WHATWG Fetch 2.9 (bad
  * ports). */
@@ -12,6 +12,7 @@
 naru_status naru__route_init(naru__route *route, const naru_client_options *options, const naru_allocator *allocator)
 {
     route->given_tls = options->tls ? naru_tls_ref(options->tls) : NULL;
+    route->given_proxy_tls = options->proxy_tls ? naru_tls_ref(options->proxy_tls) : NULL;
     route->has_address = options->address != NULL;
     naru_buf_init(&route->address, allocator);
     naru_status status = naru_buf_append(&route->address, naru_span_of(options->address));
@@ -29,6 +30,8 @@ void naru__route_deinit(naru__route *route)
     naru__route_stop(route);
     naru_tls_unref(route->given_tls);
     naru_tls_unref(route->tls);
+    naru_tls_unref(route->given_proxy_tls);
+    naru_tls_unref(route->proxy_tls);
     naru_buf_deinit(&route->address);
     naru__proxies_deinit(&route->proxies);
     naru__proxy_deinit(&route->proxy);
@@ -93,26 +96,30 @@ static naru_status find_proxy(naru__route *route, const naru_url *url, const nar
     return direct ? NARU_OK : naru__proxy_parse(&route->proxy, text, allocator, reason_out);
 }
 
-/* For wss: the application's context, or the default one. false: the opening has failed. */
-static bool choose_tls(naru_client *client)
+/* If it is wanted: the application's context, or the default one. false: the opening has failed. */
+static bool choose_context(naru_client *client, bool wanted, naru_tls *given, naru_tls **tls_out)
 {
-    naru__route *route = &client->opening->route;
-    naru_tls_unref(route->tls);
-    route->tls = NULL;
-    if (!naru_span_equal(client->url.scheme, naru_span_of("wss"))) {
-        return true;
-    }
-    if (route->given_tls) {
-        route->tls = naru_tls_ref(route->given_tls);
+    naru_tls_unref(*tls_out);
+    *tls_out = NULL;
+    if (!wanted || given) {
+        *tls_out = wanted ? naru_tls_ref(given) : NULL;
         return true;
     }
     char reason[200] = "";
-    naru_status status = naru__client_default_tls(&route->tls, reason, sizeof reason);
+    naru_status status = naru__client_default_tls(tls_out, reason, sizeof reason);
     if (status) {
         naru_client_failure failure = {.phase = NARU_PHASE_TLS, .status = status};
         naru__client_fail(client, &failure, "no TLS with the system's authorities: %s", reason);
     }
     return status == NARU_OK;
+}
+
+static bool choose_tls(naru_client *client)
+{
+    naru__route *route = &client->opening->route;
+    bool secure = naru_span_equal(client->url.scheme, naru_span_of("wss"));
+    return choose_context(client, secure, route->given_tls, &route->tls) &&
+           choose_context(client, route->proxy.secure, route->given_proxy_tls, &route->proxy_tls);
 }
 
 static bool port_allowed(naru_client *client)
@@ -238,7 +245,10 @@ static naru_status dial(naru_client *client)
     naru__dial to = {.host = route->host, .port = route->port, .tls = route->tls, .tls_name = route->tls_name};
     route->in_proxy = route->proxy.kind != NARU__PROXY_NONE;
     if (route->in_proxy) {
-        to = (naru__dial){.host = route->proxy.host, .port = route->proxy.port};
+        to = (naru__dial){.host = route->proxy.host,
+                          .port = route->proxy.port,
+                          .tls = route->proxy_tls,
+                          .tls_name = route->proxy.host};
     }
     client->stream =
         naru__stream_connect(client->loop, &to, route->in_proxy ? &in_proxy : &naru__client_handshake, client);

@@ -79,8 +79,8 @@ typedef struct naru__dial {
 naru__stream *naru__stream_connect(naru_loop *loop, const naru__dial *dial, const naru__stream_handler *handler,
                                    void *owner);
 
-/* The client's side of TLS from here on, on a stream that is ready and plain (behind a proxy's answer). on_ready comes
- * again, or on_end, never inside this call.
+/* The client's side of TLS from here on, on a stream that is ready (behind a proxy's answer); inside the TLS to the
+ * proxy, if there is that. on_ready comes again, or on_end, never inside this call.
  * errors    NARU_ERR_STATE: plain bytes have not been sent yet. NARU_ERR_TLS: it cannot be set up for this name. The
  *           stream is good for closing then. */
 NARU_MUST_USE naru_status naru__stream_start_tls(naru__stream *stream, naru_tls *tls, const char *name);

@@ -31,15 +31,23 @@ bool naru__stream_tls_begin(naru__stream *stream, naru_tls *tls, bool server, co
     return stream->tls != NULL;
 }
 
+/* Inside the TLS that is there already. */
+static bool nest(naru__stream *stream, naru_tls *tls, const char *name)
+{
+    bool nested = naru__tls_session_nest(stream->tls, tls, name) == NARU_OK;
+    stream->phase = nested ? NARU__STREAM_TLS : stream->phase;
+    return nested;
+}
+
 naru_status naru__stream_start_tls(naru__stream *stream, naru_tls *tls, const char *name)
 {
-    if (stream->tls || stream->phase != NARU__STREAM_READY || naru__stream_queued(stream) > 0) {
+    if (stream->phase != NARU__STREAM_READY || naru__stream_queued(stream) > 0) {
         return NARU_ERR_STATE;
     }
-    if (!naru__stream_tls_begin(stream, tls, false, name)) {
+    if (!(stream->tls ? nest(stream, tls, name) : naru__stream_tls_begin(stream, tls, false, name))) {
         return NARU_ERR_TLS;
     }
-    /* The end of the turn goes on with what has come so far, which is nothing: the client speaks first. */
+    /* The end of the turn goes on, with what has come so far: the client speaks first. */
     naru__stream_mark(stream, NARU__RESUMED);
     naru__stream_flush_later(stream);
     return NARU_OK;
@@ -75,9 +83,7 @@ static void fail(naru__stream *stream, naru_status why)
 void naru__stream_tls_ended(naru__stream *stream)
 {
     /* 8446 6.1: without close_notify nobody knows whether this is all that was sent. */
-    naru__stream_fail(stream, NARU_ERR_CLOSED, 0,
-                      stream->tls->handshaken ? "connection ended without close_notify"
-                                              : "connection ended during the TLS handshake");
+    naru__stream_fail(stream, NARU_ERR_CLOSED, 0, naru__tls_ended_text(stream->tls));
 }
 
 /* ---- in ------------------------------------------------------------------------------------------------ */
@@ -111,7 +117,7 @@ static naru_status decrypt(naru__stream *stream, size_t *filled_out)
     return status;
 }
 
-/* Decrypt and hand on until nothing is left. NARU_OK: stopped by the owner. */
+/* Decrypt and hand on until nothing is left. NARU_OK: stopped by the owner, who may have begun another handshake. */
 static naru_status deliver(naru__stream *stream)
 {
     naru_status status = NARU_OK;
@@ -120,7 +126,7 @@ static naru_status deliver(naru__stream *stream)
         status = decrypt(stream, &filled);
         if (filled > 0) {
             naru__stream_hand_over(stream, stream->loop->decrypted, filled);
-            if (naru__stream_has(stream, NARU__CLOSED | NARU__PAUSED)) {
+            if (naru__stream_has(stream, NARU__CLOSED | NARU__PAUSED) || !stream->tls->handshaken) {
                 return NARU_OK;
             }
         }

@@ -59,8 +59,8 @@ class Ways(unittest.TestCase):
                 self.assertEqual(run('connect', *args, 'ws://127.0.0.1:1/')[:2], (2, b''))
 
     def test_bad_proxies(self):
-        for proxy, text in (('https://p', b'TLS to the proxy itself (https://) is not supported'),
-                            ('ftp://p', b"the proxy's scheme is none of http, socks5 and socks5h")):
+        for proxy, text in (('https://p/x', b"the proxy's URL has something behind host and port"),
+                            ('ftp://p', b"the proxy's scheme is none of http, https, socks5 and socks5h")):
             with self.subTest(proxy):
                 self.assertEqual(run('connect', '--proxy', proxy, 'ws://127.0.0.1:1/'),
                                  (2, b'', b'naru connect: ' + text + b'\n'))
@@ -70,6 +70,20 @@ class Ways(unittest.TestCase):
         self.assertEqual((status, out), (3, b''))
         self.assertIn(b'naru connect: to the proxy: connection to 127.0.0.1:', err)
         self.assertIn(b'failed at connecting of the proxy: NARU_ERR_CONNECT', err)
+
+    def test_a_proxy_without_tls(self):
+        with Server(lambda peer: peer.sock.recv(1) and peer.sock.sendall(b'HTTP/1.1 400 x\r\n\r\n')) as server:
+            status, out, err = run('connect', '-v', '--proxy', server.url.replace('ws:', 'https:'), 'ws://far.example/')
+        self.assertEqual((status, out), (4, b''))
+        self.assertIn(b'naru connect: to the proxy: TLS failed: ', err)
+        self.assertIn(b'failed at TLS of the proxy: NARU_ERR_TLS', err)
+
+    def test_bad_files_for_the_proxy(self):
+        for args in (('--proxy-ca', '/nowhere'), ('--proxy-cert', '/nowhere'), ('--proxy-pinned-key', 'x')):
+            with self.subTest(args):
+                status, out, err = run('connect', *args, '--proxy', 'https://p', 'ws://127.0.0.1:1/')
+                self.assertEqual((status, out), (2, b''))
+                self.assertIn(b'naru connect: ', err)
 
     def test_a_unix_socket_in_the_url(self):
         with tempfile.TemporaryDirectory() as folder, Naru('echo', '--listen', f'unix:{folder}/s') as server:

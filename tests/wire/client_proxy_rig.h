@@ -1,5 +1,5 @@
-/* A scripted proxy beside the client's rig, on the same loop: it compares what it is told, byte for byte, answers what
- * its script says, and then carries bytes to and from the rig's peer.
+/* A scripted proxy beside the client's rig, on the same loop, with TLS or without: it compares what it is told, byte
+ * for byte, answers what its script says, and then carries bytes to and from the rig's peer.
  *
  * Not for: what a test expects. */
 #ifndef NARU_WIRE_CLIENT_PROXY_RIG_H
@@ -22,6 +22,7 @@ typedef struct proxy_script {
 typedef struct proxy_rig {
     const proxy_script *script;
     naru_loop *loop;
+    naru_tls *tls;      /* borrowed; NULL: plain */
     const char *beyond; /* the rig's address, to relay to */
     naru__listener *listener;
     char address[128];
@@ -202,7 +203,7 @@ static inline void proxy__accepted(naru__listener *listener, int fd, void *user)
     (void)listener;
     proxy_rig *self = user;
     self->connections++;
-    self->client = naru__stream_accept(self->loop, fd, NULL, &handler, self);
+    self->client = naru__stream_accept(self->loop, fd, self->tls, &handler, self);
     if (!self->client) {
         close(fd);
     }
@@ -210,11 +211,17 @@ static inline void proxy__accepted(naru__listener *listener, int fd, void *user)
 
 /* ---- the whole ---------------------------------------------------------------------------------------------- */
 
-static inline bool proxy_start(proxy_rig *self, const proxy_script *script, naru_loop *loop, const char *beyond)
+static inline bool proxy_start_at(proxy_rig *self, const proxy_script *script, naru_loop *loop, const char *beyond,
+                                  naru_tls *tls)
 {
-    *self = (proxy_rig){.script = script, .loop = loop, .beyond = beyond};
+    *self = (proxy_rig){.script = script, .loop = loop, .tls = tls, .beyond = beyond};
     return naru__listener_open(loop, "127.0.0.1:0", false, 0, proxy__accepted, self, &self->listener, self->address) ==
            NARU_OK;
+}
+
+static inline bool proxy_start(proxy_rig *self, const proxy_script *script, naru_loop *loop, const char *beyond)
+{
+    return proxy_start_at(self, script, loop, beyond, NULL);
 }
 
 static inline void proxy_stop(proxy_rig *self)

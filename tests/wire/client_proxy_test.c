@@ -1,5 +1,5 @@
 /* A client behind proxies that keep the rules and that break them: CONNECT and SOCKS5, with and without a password,
- * with TLS inside; which proxy is chosen; and every allocation refused in turn. */
+ * with TLS inside, and around; which proxy is chosen; and every allocation refused in turn. */
 #include "wire/client_proxy_rig.h"
 
 #include "client/proxy.h"
@@ -675,6 +675,176 @@ TEST(tls_goes_through_the_proxy)
     run_tls("http", &garbage, "localhost", NARU_PHASE_TLS);
 }
 
+/* ---- TLS around --------------------------------------------------------------------------------------------- */
+
+/* 0.0.0.0 is this machine too, by an address that the certificate does not have. */
+typedef struct around_case {
+    const char *proxy;  /* {} is its port */
+    const char *target; /* wss: with TLS of its own, inside */
+    const char *ca_file, *key_hash;
+    naru_client_phase phase; /* NARU_PHASE_OPEN: it opens */
+    const char *text;
+} around_case;
+
+static void check_around(rig *self, const around_case *one)
+{
+    if (one->phase == NARU_PHASE_OPEN) {
+        CHECK(rig_wait(self, self->events, "text hi"));
+        CHECK_EQ(naru_client_close(self->client, 1000, (naru_span){0}), NARU_OK);
+        CHECK(rig_wait(self, self->events, "close 1000 clean"));
+        return;
+    }
+    CHECK(rig_wait_closed(self));
+    CHECK_STR(self->events, "error; close 1006");
+    CHECK_EQ(self->phase, one->phase);
+    CHECK_EQ(self->status, NARU_ERR_TLS);
+    CHECK(self->proxy);
+    CHECK(strstr(self->text, one->text) != NULL);
+    CHECK_EQ(self->request.end, 0);
+}
+
+static void run_around(const around_case *one, const proxy_script *script, bool byte_by_byte)
+{
+    rig self;
+    proxy_rig proxy;
+    proxy_script asked = *script;
+    rig_script beyond = {.answer = GOOD_ANSWER, .frames = RIG_BYTES("\x81\x02hi"), .close_back = true};
+    naru_tls *server = server_tls();
+    naru_tls *client = client_tls(certificate, NULL);
+    naru_tls *to_proxy = client_tls(one->ca_file, one->key_hash);
+    bool secure = strncmp(one->target, "wss:", 4) == 0;
+    char url[200];
+    asked.byte_by_byte = byte_by_byte;
+    REQUIRE(rig_start_at(&self, &beyond, NULL, secure ? server : NULL));
+    REQUIRE(proxy_start_at(&proxy, &asked, self.loop, self.address, server));
+    snprintf(self.url, sizeof self.url, "%s", one->target);
+    put_address(url, sizeof url, one->proxy, strrchr(proxy.address, ':') + 1);
+    REQUIRE(rig_open(&self, &(naru_client_options){.proxy = url, .tls = client, .proxy_tls = to_proxy}) == NARU_OK);
+    fprintf(stderr, "(%s to %s) ", one->proxy, one->target);
+    check_around(&self, one);
+    fprintf(stderr, "%s\n", self.text);
+    proxy_stop(&proxy);
+    rig_stop(&self);
+    naru_tls_unref(server);
+    naru_tls_unref(client);
+    naru_tls_unref(to_proxy);
+}
+
+#define NO_PIN "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+TEST(tls_to_the_proxy)
+{
+    static const proxy_script plain = {
+        .steps = {{B(CONNECT_TO("far.example:80") "Proxy-Authorization: Basic bWU6eW91\r\n\r\n"),
+                   B("HTTP/1.1 200 OK\r\n\r\n")}},
+        .relay = true};
+    static const proxy_script secure = {
+        .steps = {{B(CONNECT_TO("localhost:443") "Proxy-Authorization: Basic bWU6eW91\r\n\r\n"),
+                   B("HTTP/1.1 200 OK\r\n\r\n")}},
+        .relay = true};
+    const around_case opens[] = {
+        {"https://me:you@127.0.0.1:{}", "ws://far.example/", certificate, NULL, NARU_PHASE_OPEN, ""},
+        {"https://me:you@localhost:{}", "wss://localhost/", certificate, pin, NARU_PHASE_OPEN, ""},
+        {"https://me:you@0.0.0.0:{}", "wss://localhost/", NULL, pin, NARU_PHASE_OPEN, ""},
+    };
+    for (size_t i = 0; i < sizeof opens / sizeof opens[0]; i++) {
+        run_around(&opens[i], i == 0 ? &plain : &secure, false);
+        run_around(&opens[i], i == 0 ? &plain : &secure, true);
+    }
+}
+
+/* Each of these differs by one thing from one that opens; nothing is said to such a proxy. */
+TEST(a_proxy_that_proves_nothing)
+{
+    static const proxy_script silent = {.steps = {{B("never"), B("")}}};
+    const around_case refusals[] = {
+        {"https://me:you@0.0.0.0:{}", "ws://far.example/", certificate, NULL, NARU_PHASE_TLS,
+         "to the proxy: certificate verify failed: IP address mismatch"},
+        {"https://me:you@localhost:{}", "wss://localhost/", certificate, NO_PIN, NARU_PHASE_TLS,
+         "to the proxy: certificate verify failed: the server's public key is not the pinned one"},
+        {"https://me:you@0.0.0.0:{}", "wss://localhost/", NULL, NO_PIN, NARU_PHASE_TLS,
+         "to the proxy: certificate verify failed: the server's public key is not the pinned one"},
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        run_around(&refusals[i], &silent, false);
+    }
+}
+
+typedef struct ending_case {
+    proxy_script script;
+    naru_tls *served, *expected; /* the proxy's context, and what we judge it with; NULL: none, the system's */
+    naru_status status;
+    bool proxy; /* whose fault it is */
+    const char *text;
+} ending_case;
+
+static void run_ending(const ending_case *one)
+{
+    rig self;
+    proxy_rig proxy;
+    rig_script beyond = {.answer = GOOD_ANSWER};
+    naru_tls *client = client_tls(certificate, NULL);
+    char url[200];
+    REQUIRE(rig_start(&self, &beyond));
+    REQUIRE(proxy_start_at(&proxy, &one->script, self.loop, self.address, one->served));
+    snprintf(self.url, sizeof self.url, "wss://localhost/");
+    snprintf(url, sizeof url, "https://%s", proxy.address);
+    REQUIRE(rig_open(&self, &(naru_client_options){.proxy = url, .tls = client, .proxy_tls = one->expected}) ==
+            NARU_OK);
+    CHECK(rig_wait_closed(&self));
+    CHECK_EQ(self.phase, NARU_PHASE_TLS);
+    CHECK_EQ(self.status, one->status);
+    CHECK_EQ(self.proxy, one->proxy);
+    fprintf(stderr, "%s\n", self.text);
+    CHECK(strstr(self.text, one->text) != NULL);
+    proxy_stop(&proxy);
+    rig_stop(&self);
+    naru_tls_unref(client);
+}
+
+#define AGREED .steps = {{B(CONNECT_TO("localhost:443") "\r\n"), B("HTTP/1.1 200 OK\r\n\r\n")}}
+
+TEST(tls_around_that_fails)
+{
+    naru_tls *served = server_tls();
+    naru_tls *trusted = client_tls(certificate, NULL);
+    const ending_case endings[] = {
+        /* The server's context is not the proxy's: without one of its own it is judged by the system's authorities. */
+        {{.steps = {{B("never"), B("")}}},
+         served,
+         NULL,
+         NARU_ERR_TLS,
+         true,
+         "to the proxy: certificate verify failed: self-signed certificate"},
+        {{.steps = {{{0}, B("HTTP/1.1 200 OK\r\n\r\n")}}},
+         NULL,
+         trusted,
+         NARU_ERR_TLS,
+         true,
+         "to the proxy: TLS failed: "},
+        /* An end of the TLS around is none of the one inside. */
+        {{AGREED, .end = RIG_FIN},
+         served,
+         trusted,
+         NARU_ERR_CLOSED,
+         false,
+         "connection ended during the TLS handshake"},
+        {{AGREED, .end = RIG_RESET}, served, trusted, NARU_ERR_CLOSED, false, "reset by the peer"},
+        {{.steps = {{B(CONNECT_TO("localhost:443") "\r\n"), B("HTTP/1.1 200 OK\r\n\r\n")},
+                    {{(const uint8_t *)"\x16\x03\x01", 3}, B("garbage, and no TLS at all")}}},
+         served,
+         trusted,
+         NARU_ERR_TLS,
+         false,
+         "TLS failed: wrong version number"},
+    };
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        run_ending(&endings[i]);
+    }
+    naru_tls_unref(served);
+    naru_tls_unref(trusted);
+}
+
 /* ---- pinned keys -------------------------------------------------------------------------------------------- */
 
 static void run_pin(const char *ca_file, const char *key_hash, const char *text)
@@ -703,7 +873,7 @@ static void run_pin(const char *ca_file, const char *key_hash, const char *text)
 
 TEST(pinned_keys)
 {
-    static const char wrong[] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    static const char wrong[] = NO_PIN;
     static const char refused[] = "certificate verify failed: the server's public key is not the pinned one";
     char both[100];
     snprintf(both, sizeof both, "%s;%s", wrong, pin);
@@ -751,7 +921,9 @@ TEST(urls_of_proxies)
         {"socks5h://proxy:80", NULL, NARU__PROXY_SOCKS5, "proxy", 80, "", ""},
         {"socks5://proxy:443", NULL, NARU__PROXY_SOCKS5, "proxy", 443, "", ""},
         {"socks5://a%3ab:c@proxy:9", NULL, NARU__PROXY_SOCKS5, "proxy", 9, "a:b", "c"},
-        {"https://proxy", "TLS to the proxy itself", 0, "", 0, "", ""},
+        {"https://proxy", NULL, NARU__PROXY_HTTP, "proxy", 443, "", ""},
+        {"HTTPS://u:p@proxy:80", NULL, NARU__PROXY_HTTP, "proxy", 80, "u", "p"},
+        {"https://a%3ab:c@proxy", "has a colon", 0, "", 0, "", ""},
         {"socks4://proxy", "the proxy's scheme is none of", 0, "", 0, "", ""},
         {"ftp://proxy", "the proxy's scheme is none of", 0, "", 0, "", ""},
         {"http://", "the proxy is not a URL", 0, "", 0, "", ""},
@@ -775,6 +947,7 @@ TEST(urls_of_proxies)
             CHECK(strstr(reason, urls[i].reason) != NULL);
             continue;
         }
+        CHECK_EQ(proxy.secure, strncasecmp(urls[i].text, "https:", 6) == 0);
         CHECK_STR(proxy.host, urls[i].host);
         CHECK_EQ(proxy.port, urls[i].port);
         CHECK_BYTES(naru_buf_span(&proxy.user), naru_span_of(urls[i].user));
@@ -901,11 +1074,11 @@ TEST(proxies_are_checked_at_once)
     rig self;
     rig_script beyond = {0};
     const char *reason = NULL;
-    naru_client_options options = {.proxy = "https://proxy.example"};
+    naru_client_options options = {.proxy = "ftp://proxy.example"};
     REQUIRE(rig_start(&self, &beyond));
     CHECK_EQ(naru_client_open(self.loop, "ws://a.example/", &options, NULL, NULL, &self.client, &reason),
              NARU_ERR_ARGUMENT);
-    CHECK_STR(reason, "TLS to the proxy itself (https://) is not supported");
+    CHECK_STR(reason, "the proxy's scheme is none of http, https, socks5 and socks5h");
     CHECK(self.client == NULL);
     rig_stop(&self);
 }
@@ -926,21 +1099,27 @@ TEST(unix_sockets_go_without)
 
 /* ---- memory ------------------------------------------------------------------------------------------------- */
 
-static void run_with(failing_allocator *memory, const proxy_script *script, const char *format, naru_tls *server,
-                     naru_tls *client)
+typedef struct memory_case {
+    const proxy_script *script;
+    const char *proxy;
+    naru_tls *server, *client; /* NULL: plain */
+    naru_tls *around;          /* the proxy's own; NULL: plain */
+} memory_case;
+
+static void run_with(failing_allocator *memory, const memory_case *one)
 {
     rig peer;
     rig self = {0};
     proxy_rig proxy;
     char url[200];
     rig_script beyond = {.answer = GOOD_ANSWER, .frames = RIG_BYTES("\x81\x02hi"), .close_back = true};
-    REQUIRE(rig_start_at(&peer, &beyond, NULL, server));
-    REQUIRE(proxy_start(&proxy, script, peer.loop, peer.address));
-    put_address(url, sizeof url, format, proxy.address);
+    REQUIRE(rig_start_at(&peer, &beyond, NULL, one->server));
+    REQUIRE(proxy_start_at(&proxy, one->script, peer.loop, peer.address, one->around));
+    put_address(url, sizeof url, one->proxy, proxy.address);
     self.loop = naru_loop_new(&(naru_loop_options){.allocator = &memory->allocator});
     if (self.loop) {
-        naru_client_options options = {.proxy = url, .no_proxy = "x", .tls = client};
-        const char *target = server ? "wss://localhost/" : "ws://far.example/";
+        naru_client_options options = {.proxy = url, .no_proxy = "x", .tls = one->client, .proxy_tls = one->client};
+        const char *target = one->server ? "wss://localhost/" : "ws://far.example/";
         naru_status status = naru_client_open(self.loop, target, &options, &rig_handler, &self, &self.client, NULL);
         CHECK(status == NARU_OK || status == NARU_ERR_MEMORY);
         for (int i = 0; i < 5000 && status == NARU_OK && !self.closed; i++) {
@@ -959,13 +1138,13 @@ static void run_with(failing_allocator *memory, const proxy_script *script, cons
     rig_stop(&peer);
 }
 
-static void run_failures(const proxy_script *script, const char *format, naru_tls *server, naru_tls *client)
+static void run_failures(const memory_case *one)
 {
     bool failed = true;
     for (size_t n = 1; failed && n < 500; n++) {
         failing_allocator memory;
         failing_allocator_init(&memory, n);
-        run_with(&memory, script, format, server, client);
+        run_with(&memory, one);
         CHECK_EQ(memory.live_bytes, 0);
         failed = memory.failed;
     }
@@ -984,9 +1163,11 @@ TEST(every_allocation_may_fail)
                                      .relay = true};
     naru_tls *server = server_tls();
     naru_tls *client = client_tls(certificate, pin);
-    run_failures(&http, "http://me:you@{}", NULL, NULL);
-    run_failures(&socks5, "socks5h://me:you@{}", NULL, NULL);
-    run_failures(&tls, "http://{}", server, client);
+    run_failures(&(memory_case){&http, "http://me:you@{}", NULL, NULL, NULL});
+    run_failures(&(memory_case){&socks5, "socks5h://me:you@{}", NULL, NULL, NULL});
+    run_failures(&(memory_case){&tls, "http://{}", server, client, NULL});
+    run_failures(&(memory_case){&http, "https://me:you@{}", NULL, client, server});
+    run_failures(&(memory_case){&tls, "https://{}", server, client, server});
     naru_tls_unref(server);
     naru_tls_unref(client);
 }
@@ -1002,6 +1183,9 @@ int main(int argc, char **argv)
         {"a name that nobody has for SOCKS5", a_name_that_nobody_has_for_socks5},
         {"a name too long for SOCKS5", a_name_too_long_for_socks5},
         {"TLS goes through the proxy", tls_goes_through_the_proxy},
+        {"TLS to the proxy", tls_to_the_proxy},
+        {"a proxy that proves nothing", a_proxy_that_proves_nothing},
+        {"TLS around that fails", tls_around_that_fails},
         {"pinned keys", pinned_keys},
         {"pins are checked", pins_are_checked},
         {"URLs of proxies", urls_of_proxies},

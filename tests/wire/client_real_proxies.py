@@ -1,5 +1,6 @@
-"""naru connect behind proxies that others wrote: tinyproxy for CONNECT and microsocks for SOCKS5, with and without a
-password, in front of `naru echo` with TLS and without. One that is not installed is left out, and the test says so.
+"""naru connect behind proxies that others wrote: tinyproxy for CONNECT, also by the TLS of a haproxy, and microsocks
+for SOCKS5, with and without a password, in front of `naru echo` with TLS and without. One that is not installed is left
+out, and the test says so.
 """
 import http.server
 import os
@@ -15,6 +16,7 @@ import unittest
 from program import NARU, Child
 
 TINYPROXY = shutil.which("tinyproxy")
+HAPROXY = shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin")
 MICROSOCKS = shutil.which("microsocks")
 SECONDS = 20
 
@@ -36,10 +38,10 @@ def wait_for(port, child):
     raise AssertionError("the proxy does not listen")
 
 
-def connect(*args, **variables):
+def connect(*args, line=b"through\n", **variables):
     """(exit status, stdout, stderr) of a client that sends one line."""
     env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    done = subprocess.run([NARU, "connect", *args], input=b"through\n", capture_output=True, timeout=SECONDS,
+    done = subprocess.run([NARU, "connect", *args], input=line, capture_output=True, timeout=SECONDS,
                           env={**env, **variables})
     return done.returncode, done.stdout, done.stderr.decode()
 
@@ -49,7 +51,7 @@ class Proxies(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
         cls.certificate = os.path.join(cls.folder.name, "cert.pem")
-        key = os.path.join(cls.folder.name, "key.pem")
+        cls.key = key = os.path.join(cls.folder.name, "key.pem")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                         "-subj", "/CN=naru test", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days", "2",
                         "-keyout", key, "-out", cls.certificate], check=True, capture_output=True)
@@ -86,15 +88,29 @@ class Proxies(unittest.TestCase):
         return cls.start([TINYPROXY, "-d", "-c", path], port)
 
     @classmethod
+    def haproxy(cls, behind):
+        """TLS in front of another proxy."""
+        port = free_port()
+        path = os.path.join(cls.folder.name, f"haproxy-{port}")
+        with open(f"{path}.pem", "w", encoding="ascii") as file:
+            for part in (cls.certificate, cls.key):
+                with open(part, encoding="ascii") as read:
+                    file.write(read.read())
+        with open(f"{path}.conf", "w", encoding="ascii") as file:
+            file.write("defaults\n mode tcp\n timeout connect 20s\n timeout client 60s\n timeout server 60s\n"
+                       f"listen tls\n bind 127.0.0.1:{port} ssl crt {path}.pem\n server behind 127.0.0.1:{behind}\n")
+        return cls.start([HAPROXY, "-db", "-q", "-f", f"{path}.conf"], port)
+
+    @classmethod
     def microsocks(cls, *args):
         port = free_port()
         return cls.start([MICROSOCKS, "-i", "127.0.0.1", "-p", str(port), *args], port)
 
-    def works(self, proxy):
+    def works(self, proxy, *args):
         for url in (f"ws://127.0.0.1:{self.plain}/", f"ws://localhost:{self.plain}/",
                     f"wss://localhost:{self.secure}/"):
             with self.subTest(url):
-                self.assertEqual(connect("--proxy", proxy, "--ca", self.certificate, url), (0, b"through\n", ""))
+                self.assertEqual(connect("--proxy", proxy, "--ca", self.certificate, *args, url), (0, b"through\n", ""))
 
     def refuses(self, proxy, text, url=None):
         status, out, err = connect("--proxy", proxy, url or f"ws://127.0.0.1:{self.plain}/")
@@ -131,6 +147,26 @@ class Proxies(unittest.TestCase):
             with self.subTest((args, variables)):
                 self.assertEqual(connect(*args, url, **variables)[0], expected)
 
+    @unittest.skipUnless(TINYPROXY and HAPROXY, "tinyproxy or haproxy is not installed")
+    def test_connect_by_tls(self):
+        port = self.haproxy(self.tinyproxy("BasicAuth me s3cret"))
+        trust = ("--proxy-ca", self.certificate)
+        self.works(f"https://me:s3cret@localhost:{port}", *trust)
+        self.works(f"https://me:s3cret@127.0.0.1:{port}", "--proxy-insecure")
+        for url in (f"ws://127.0.0.1:{self.plain}/", f"wss://localhost:{self.secure}/"):
+            with self.subTest(url):
+                args = ("--proxy", "env", "--ca", self.certificate, url)
+                variables = {"https_proxy" if "wss" in url else "http_proxy": f"https://me:s3cret@localhost:{port}"}
+                self.assertEqual(connect(*trust, *args, **variables), (0, b"through\n", ""))
+                status, out, err = connect(*args, **variables)
+                self.assertEqual((status, out), (4, b""))
+                self.assertIn("to the proxy: certificate verify failed: self-signed certificate", err)
+                long = b"x" * 3000000
+                self.assertEqual(connect(*trust, *args, line=long + b"\n", **variables), (0, long + b"\n", ""))
+        status, out, err = connect("--proxy", f"https://localhost:{port}", *trust, f"ws://127.0.0.1:{self.plain}/")
+        self.assertEqual((status, out), (3, b""))
+        self.assertIn("the proxy answered 407", err)
+
     @unittest.skipUnless(MICROSOCKS, "microsocks is not installed")
     def test_socks5(self):
         port = self.microsocks()
@@ -158,10 +194,10 @@ class Proxies(unittest.TestCase):
             status, out, err = connect(*args, **variables)
             self.assertEqual((status, out), (3, b""))
             self.assertIn("to the proxy: connection to 127.0.0.1:", err)
-            variables["https_proxy"] = "https://127.0.0.1:1"
+            variables["https_proxy"] = "socks4://127.0.0.1:1"
             status, out, err = connect(*args, **variables)
             self.assertEqual((status, out), (2, b""))
-            self.assertIn("the redirect cannot be followed: TLS to the proxy itself", err)
+            self.assertIn("the redirect cannot be followed: the proxy's scheme is none of", err)
 
 
 class Redirecting(http.server.ThreadingHTTPServer):
