@@ -53,6 +53,15 @@ def base_of(result):
     return floors[0] if floors else "naru"
 
 
+def against_own_floor(result, server):
+    """What naru on an io_uring is of the bare server on one."""
+    found = ratio(result, server, "floor io_uring") if server == "naru io_uring" else None
+    if not found:
+        return ""
+    between = f" ({found[1]:.2f} to {found[2]:.2f})" if found[1] is not None else ""
+    return f"{found[0]:.2f}{between} of floor io_uring "
+
+
 def verdict(result, server):
     """What may be said of naru against this server."""
     if server == "naru":
