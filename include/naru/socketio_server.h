@@ -138,6 +138,10 @@ typedef struct naru_sio_recovery_options {
     uint32_t sessions_max;         /* kept, of a namespace; 10000 */
 } naru_sio_recovery_options;
 
+/* Servers of one process, each on a loop and thread of its own, that are one to their clients: see naru_sio_group_new.
+ */
+typedef struct naru_sio_group naru_sio_group;
+
 /* 0 and NULL mean the default that is named; UINT32_MAX and UINT64_MAX: no limit. */
 typedef struct naru_sio_options {
     naru_eio_options engine; /* path, heartbeat, transports, limits, CORS, cookie, Engine.IO 3; path: "/socket.io" */
@@ -158,6 +162,7 @@ typedef struct naru_sio_options {
     uint64_t bytes_per_second;          /* of a session's packets; no limit */
     uint32_t address_events_per_second; /* of all sessions of one address (IPv6: of one /64); no limit */
     naru_sio_flood_policy flood_policy;
+    naru_sio_group *group; /* that it is in, for its life; NULL: it is alone */
 } naru_sio_options;
 
 /* Put a Socket.IO server on server's routes.
@@ -176,6 +181,25 @@ NARU_API void naru_sio_close(naru_sio *io);
 NARU_API naru_eio_server *naru_sio_engine(naru_sio *io); /* to watch sessions below; of io's life */
 NARU_API naru_loop *naru_sio_loop(naru_sio *io);
 NARU_API size_t naru_sio_clients(const naru_sio *io); /* sessions */
+
+/* ---- several loops ----------------------------------------------------------------------------------------------- */
+
+/* Make a group, and name it in the options of each thread's server, as in the set_up of a naru_crew: at most 256, with
+ * the same namespaces, listeners and options. A socket lives on the loop that its session began on, and its callbacks
+ * are called there, with that server's listeners. Sessions are found from every loop: a request or a WebSocket for one
+ * of another loop goes there with its connection.
+ *
+ * What is emitted to many, sockets_join, sockets_leave and disconnect_sockets mean the sockets of all loops, unless
+ * the target is local, and all of them see these in one order; an outcome counts those of this loop. Limits count for
+ * each loop. What a loop has not read yet of the others is bounded: above 64 MiB such calls answer NARU_ERR_TOO_MANY.
+ *
+ * Not in a group: recovery and loops on io_uring (naru_sio_new: NARU_ERR_ARGUMENT), the Admin UI (naru_sio_admin:
+ * NARU_ERR_STATE).
+ * lifetime  until all of its servers are freed, each on its own thread or with no thread running, and no loop of
+ *           theirs will run any more. errors NULL: no memory. */
+NARU_API NARU_MUST_USE naru_sio_group *naru_sio_group_new(void);
+NARU_API void naru_sio_group_free(naru_sio_group *group);            /* NULL is fine */
+NARU_API size_t naru_sio_group_clients(const naru_sio_group *group); /* sessions on all loops. thread: any */
 
 /* ---- namespaces ------------------------------------------------------------------------------------------------ */
 
@@ -384,7 +408,7 @@ typedef struct naru_sio_target {
     uint32_t timeout_ms; /* for answers */
     uint8_t rooms_count, except_count;
     bool is_volatile; /* dropped for those that cannot take it at once; not kept for recovery */
-    bool is_local;    /* this node's only */
+    bool is_local;    /* this loop's only */
     bool no_compress;
     bool overflow; /* more rooms than there is place for: every call with it answers NARU_ERR_ARGUMENT */
 } naru_sio_target;
@@ -403,7 +427,7 @@ NARU_API naru_sio_target naru_sio_timeout(naru_sio_target target, uint32_t timeo
 
 /* What became of a broadcast. */
 typedef struct naru_sio_outcome {
-    size_t sockets; /* that it was sent to */
+    size_t sockets; /* that it was sent to, of this loop; 0 if it is called from a naru_sio_each_room, and sent later */
     size_t full;    /* of them now above their high mark */
     size_t refused; /* not sent to: queue full, or volatile and not writable */
 } naru_sio_outcome;
@@ -426,16 +450,34 @@ typedef void naru_sio_on_responses(naru_status status, const naru_sio_response *
 NARU_API naru_status naru_sio_emit_to_ack(naru_sio_target target, const char *event, naru_sio_args args,
                                           naru_sio_on_responses *on_responses, void *user);
 
-/* fetchSockets: each of them, as they were at the call; each may disconnect any. Those of this node. */
+/* Each of those on this loop, as they were at the call; each may disconnect any. */
 NARU_API naru_status naru_sio_each_socket(naru_sio_target target, naru_sio_on_socket *each, void *user);
 NARU_API naru_status naru_sio_sockets_join(naru_sio_target target, naru_span room);
 NARU_API naru_status naru_sio_sockets_leave(naru_sio_target target, naru_span room);
 NARU_API naru_status naru_sio_disconnect_sockets(naru_sio_target target, bool close);
 
-/* Tell the other nodes of a cluster. There is one node: nobody hears it, and on_responses (may be NULL) is called from
- * the loop with none. errors NARU_ERR_ARGUMENT: connect, connection and new_namespace are reserved. */
+/* fetchSockets: a socket of this loop or another, as it was when that was asked. To do something with it use its id as
+ * a room: naru_sio_to(nsp, found.id). Spans are of the callback's life. */
+typedef struct naru_sio_found {
+    naru_span id;
+    naru_span handshake; /* as naru_sio_socket_handshake_json */
+    naru_span rooms;     /* JSON array, its own id first */
+    naru_span data;      /* naru_sio_socket_data */
+} naru_sio_found;
+/* NARU_OK: all that there are. NARU_ERR_TIMEOUT: some loop has not answered in time. */
+typedef void naru_sio_on_sockets(naru_status status, const naru_sio_found *sockets, size_t count, void *user);
+/* Ask all loops for the sockets of target; on_sockets is called once, from the loop. Its timeout is the target's; 0:
+ * 5000. Of a parent: those of all its children. errors as naru_sio_emit_to; on_sockets is not called then. */
+NARU_API naru_status naru_sio_fetch_sockets(naru_sio_target target, naru_sio_on_sockets *on_sockets, void *user);
+
+/* serverSideEmit: tell the servers of the group's other loops, who listen with naru_sio_on_server_side; there socket is
+ * NULL. on_responses (NULL: no answers are wanted) is called once, from the loop, with what they answer within 5 s;
+ * alone, with none.
+ * errors    NARU_ERR_ARGUMENT: connect, connection and new_namespace are reserved; a parent. As naru_sio_emit_to. */
 NARU_API naru_status naru_sio_server_side_emit(naru_sio_namespace *nsp, const char *event, naru_sio_args args,
                                                naru_sio_on_responses *on_responses, void *user);
+NARU_API naru_status naru_sio_on_server_side(naru_sio_namespace *nsp, const char *event, naru_sio_listener *fn,
+                                             void *user);
 
 /* ---- the Admin UI ------------------------------------------------------------------------------------------------ */
 

@@ -149,6 +149,22 @@ void naru__stream_close(naru__stream *stream);
 /* The same with a reset (RST) instead of a FIN. */
 void naru__stream_abort(naru__stream *stream);
 
+/* What a connection is to the kernel and to TLS, between two loops. `plain` is still to be sent. */
+typedef struct naru__stream_parcel {
+    int fd;
+    naru__tls_session *tls;      /* NULL: plain */
+    const naru_allocator *below; /* what its memory is of */
+    naru_buf plain;
+} naru__stream_parcel;
+/* Close the stream, which is ready, but for what goes into the parcel; from the end of a turn, without shots queued.
+ * errors    NARU_ERR_STATE: an io_uring reads it, or it has failed. NARU_ERR_MEMORY. The stream is as it was. */
+NARU_MUST_USE naru_status naru__stream_pack(naru__stream *stream, naru__stream_parcel *parcel_out);
+/* Open it again on another loop. errors NULL: no memory, loops of different memory, or the kernel refused; the parcel
+ * is then to be dropped. */
+naru__stream *naru__stream_unpack(naru_loop *loop, naru__stream_parcel *parcel, const naru__stream_handler *handler,
+                                  void *owner);
+void naru__stream_parcel_drop(naru__stream_parcel *parcel); /* any thread */
+
 void naru__stream_peer(const naru__stream *stream, char *out, size_t out_bytes); /* "127.0.0.1:5000", "[::1]:5000",
 "unix:" */
 /* Whom that is to tell instead of the socket's peer; the owner's. NULL: the socket's again, which never fails.

@@ -154,6 +154,7 @@ void naru__exchange_late(naru__loop_timer *timer)
         naru__exchange_drop(exchange);
         break;
     case NARU__EXCHANGE_ACCEPTED:
+    case NARU__EXCHANGE_LEAVING:
     case NARU__EXCHANGE_GONE:
         break;
     }

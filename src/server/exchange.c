@@ -106,6 +106,7 @@ static void on_data(naru__stream *stream, uint8_t *bytes, size_t size)
     naru__exchange_read(exchange, &in);
     switch ((naru__exchange_phase)exchange->phase) {
     case NARU__EXCHANGE_ASKED:
+    case NARU__EXCHANGE_LEAVING:
     case NARU__EXCHANGE_SENDING:
         hold(exchange, &in);
         break;
@@ -138,6 +139,10 @@ static void on_work(naru__deferred *work)
     naru__exchange *exchange = (naru__exchange *)((char *)work - offsetof(naru__exchange, work));
     naru_buf *held = &exchange->held;
     size_t size = naru__buf_size(held);
+    if (exchange->phase == NARU__EXCHANGE_LEAVING) {
+        naru__exchange_depart(exchange);
+        return;
+    }
     naru_input in = {size > 0 ? held->data + held->begin : NULL, size};
     naru__exchange_read(exchange, &in);
     if (exchange->phase == NARU__EXCHANGE_ACCEPTED) {
@@ -152,7 +157,7 @@ static void on_work(naru__deferred *work)
     if (in.size == 0) {
         naru_buf_deinit(held);
     }
-    if (naru__buf_size(held) < NARU__HELD_BYTES_MAX) {
+    if (naru__buf_size(held) < NARU__HELD_BYTES_MAX && exchange->phase != NARU__EXCHANGE_LEAVING) {
         naru__exchange_unpause(exchange);
     }
     if (exchange->ended == NARU_END &&
@@ -254,7 +259,9 @@ naru_status naru__exchange_open(naru_server *server, const naru__arrival *arriva
         naru__free(server->allocator, exchange, sizeof *exchange);
         return NARU_ERR_MEMORY;
     }
-    exchange->stream = naru__stream_accept(server->loop, arrival->fd, arrival->tls, &handler, exchange);
+    exchange->stream = arrival->parcel
+                           ? naru__stream_unpack(server->loop, arrival->parcel, &handler, exchange)
+                           : naru__stream_accept(server->loop, arrival->fd, arrival->tls, &handler, exchange);
     if (!exchange->stream) {
         naru_buf_deinit(&exchange->held);
         naru__free(server->allocator, exchange, sizeof *exchange);

@@ -3,6 +3,7 @@
  *   OPENING -> HEAD -> BODY -> ASKED -> HEAD                     answered at once, kept alive
  *                                    -> SENDING -> HEAD          the answer is long or the peer slow
  *                                    -> ACCEPTED                 a WebSocket from here; the exchange is freed
+ *                                    -> LEAVING              handed over to another server; the exchange is freed
  *   any of them -> FLUSHING -> LINGERING                         refused or done: see closing.c
  *
  * After the upgrade nothing of it is left. It is freed at the end of the turn, so that a pointer to one that is GONE
@@ -19,6 +20,7 @@ typedef enum naru__exchange_phase {
     NARU__EXCHANGE_BODY,
     NARU__EXCHANGE_ASKED,    /* the application has the request and has not answered */
     NARU__EXCHANGE_ACCEPTED, /* the 101 is written, the connection made but not started */
+    NARU__EXCHANGE_LEAVING,  /* to another server, at the end of the turn: see handover.c */
     NARU__EXCHANGE_SENDING,  /* answered; the next request waits until enough of the answer is out */
     NARU__EXCHANGE_FLUSHING, /* the last answer is on its way out */
     NARU__EXCHANGE_LINGERING,
@@ -68,6 +70,7 @@ struct naru__exchange {
     naru__guest *guest;                       /* NULL: nothing is known that the socket does not tell */
     naru_conn *conn;                          /* ACCEPTED */
     const naru__stream_handler *conn_handler; /* what it made of the stream */
+    const struct naru__handover *handover;    /* LEAVING */
     naru_span start;     /* of the bytes that are gone through: of a head, as far as they show it */
     uint64_t moved_mark; /* naru__exchange_moved when the timer was started */
     size_t drained;      /* bytes dropped while lingering */
@@ -148,6 +151,24 @@ void naru__exchange_drop(naru__exchange *exchange);
 void naru__exchange_late(naru__loop_timer *timer);
 /* The server stops: finish what is under way, begin nothing. */
 void naru__exchange_stop(naru__exchange *exchange);
+
+/* ---- handover.c --------------------------------------------------------------------------------------------- */
+
+/* Takes a connection over, on the thread that gives it away: it is sent to another one, which calls
+ * naru__server_unpack. */
+typedef struct naru__luggage naru__luggage;
+typedef struct naru__handover {
+    void (*send)(const struct naru__handover *handover, naru__luggage *luggage);
+} naru__handover;
+/* Instead of an answer: the connection leaves with its request at the end of the turn. The request is gone. Of a POST
+ * no byte of the body may have been read: in a route's on_head alone. handover stays as long as the server.
+ * errors    NARU_ERR_STATE: the request has been answered, or this connection cannot be handed over. */
+NARU_MUST_USE naru_status naru__exchange_leave(naru__exchange *exchange, const naru__handover *handover);
+/* The end of the turn. */
+void naru__exchange_depart(naru__exchange *exchange);
+/* On the other thread: go on with it, the request first. What cannot be taken is closed. */
+void naru__server_unpack(naru_server *server, naru__luggage *luggage);
+void naru__luggage_drop(naru__luggage *luggage); /* any thread */
 
 /* ---- upgrade.c ---------------------------------------------------------------------------------------------- */
 

@@ -53,10 +53,11 @@ typedef struct naru__listening {
 /* A socket that is to become a connection. */
 typedef struct naru__arrival {
     int fd;
-    naru_tls *tls;     /* NULL: plain */
-    naru__peer peer;   /* as a proxy told; not known: the socket's */
-    uint64_t until_ms; /* the deadline of its first request */
-    naru_span bytes;   /* that were read of it already; not with TLS */
+    naru_tls *tls;               /* NULL: plain */
+    naru__peer peer;             /* as a proxy told; not known: the socket's */
+    uint64_t until_ms;           /* the deadline of its first request */
+    naru_span bytes;             /* that were read of it already; not with TLS, unless it comes in a parcel */
+    naru__stream_parcel *parcel; /* from another loop; NULL: fd is a socket's */
 } naru__arrival;
 
 /* The Closes of a stop; see spread.c. */

@@ -101,7 +101,7 @@ static void settle(naru__sio_awaited *awaited, naru_status status, const naru_si
     naru_sio_socket_ref(copy.socket);
     naru__sio_await_cancel(awaited);
     if (copy.poll && answer) {
-        naru__sio_poll_answered(copy.poll, copy.socket, answer);
+        naru__sio_poll_answered(copy.poll, naru__sio_id(copy.socket), answer);
     } else if (copy.poll) {
         naru__sio_poll_lost(copy.poll);
     } else {

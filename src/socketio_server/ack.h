@@ -34,10 +34,19 @@ void naru__sio_acks_deinit(naru_sio_namespace *nsp);
 naru__sio_poll *naru__sio_poll_new(naru_sio *io, uint32_t timeout_ms, naru_sio_on_responses *on_responses, void *user);
 void naru__sio_poll_start(naru__sio_poll *poll);  /* all have been asked */
 void naru__sio_poll_cancel(naru__sio_poll *poll); /* without a word */
-void naru__sio_poll_answered(naru__sio_poll *poll, naru_sio_socket *socket, const naru_sio_event *answer);
+void naru__sio_poll_answered(naru__sio_poll *poll, naru_span id, const naru_sio_event *answer); /* id: whose */
 void naru__sio_poll_lost(naru__sio_poll *poll);   /* one of them will not answer */
 void naru__sio_poll_missed(naru__sio_poll *poll); /* one could not even be waited for */
 void naru__sio_polls_end(naru_sio *io);           /* those of all */
+/* Of a group: */
+uint64_t naru__sio_poll_id(const naru__sio_poll *poll);
+size_t naru__sio_poll_asked(const naru__sio_poll *poll);
+naru__sio_poll *naru__sio_poll_find(const naru_sio *io, uint64_t id); /* NULL: it is over */
+/* One that hands on to member `to` what is answered, for its poll. */
+naru__sio_poll *naru__sio_poll_for(naru_sio *io, uint32_t timeout_ms, uint32_t to, uint64_t question);
+void naru__sio_poll_expect(naru__sio_poll *poll, size_t answers); /* so many more */
+void naru__sio_poll_spread(naru__sio_poll *poll, uint32_t loops); /* so many loops will say whom they asked */
+void naru__sio_poll_heard_of(naru__sio_poll *poll, size_t asked); /* one of them has */
 /* Each awaited of a poll stands in its list. */
 void naru__sio_poll_add(naru__sio_poll *poll, naru__sio_awaited *awaited);
 

@@ -221,7 +221,7 @@ naru_status naru_sio_admin(naru_sio *io, const naru_sio_admin_options *options)
     if (options->username ? !is_bcrypt(options->password_hash) : options->password_hash != NULL) {
         return NARU_ERR_ARGUMENT;
     }
-    if (io->admin) {
+    if (io->admin || io->member) {
         return NARU_ERR_STATE;
     }
     io->admin = naru__alloc_zero(io->allocator, sizeof *io->admin);

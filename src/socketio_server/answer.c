@@ -5,7 +5,9 @@
 #include "outgoing.h"
 
 struct naru_sio_ack {
-    naru_sio_socket *socket; /* a reference */
+    naru_sio_socket *socket; /* a reference; NULL: it is for another loop's server */
+    naru_sio *io;            /* of that; its struct stays as it does for a namespace */
+    uint32_t from;
     uint64_t id;
 };
 
@@ -31,7 +33,8 @@ naru_status naru_sio_answer(const naru_sio_event *event, naru_sio_args args)
     if (!naru_sio_event_wants_answer(event)) {
         return NARU_ERR_STATE;
     }
-    naru_status status = send_answer(event->socket, event->id, args);
+    naru_status status = event->server_side ? naru__sio_answer_server(event->server_side, event->from, event->id, args)
+                                            : send_answer(event->socket, event->id, args);
     event->state->answered = status >= 0;
     return status;
 }
@@ -45,7 +48,12 @@ naru_sio_ack *naru_sio_event_take_ack(const naru_sio_event *event)
     if (!ack) {
         return NULL;
     }
-    *ack = (naru_sio_ack){.socket = naru_sio_socket_ref(event->socket), .id = event->id};
+    *ack = (naru_sio_ack){.id = event->id, .io = event->server_side, .from = event->from};
+    if (ack->io) {
+        ack->io->namespaces_count++;
+    } else {
+        ack->socket = naru_sio_socket_ref(event->socket);
+    }
     event->state->answered = true;
     return ack;
 }
@@ -55,15 +63,21 @@ naru_status naru_sio_ack_send(naru_sio_ack *ack, naru_sio_args args)
     if (!ack) {
         return NARU_ERR_STATE;
     }
-    naru_status status = send_answer(ack->socket, ack->id, args);
+    naru_status status =
+        ack->io ? naru__sio_answer_server(ack->io, ack->from, ack->id, args) : send_answer(ack->socket, ack->id, args);
     naru_sio_ack_drop(ack);
     return status;
 }
 
 void naru_sio_ack_drop(naru_sio_ack *ack)
 {
-    if (ack) {
-        naru_sio_socket *socket = ack->socket;
+    naru_sio_socket *socket = ack ? ack->socket : NULL;
+    naru_sio *io = ack ? ack->io : NULL;
+    if (io) {
+        naru__free(io->allocator, ack, sizeof *ack);
+        io->namespaces_count--;
+        naru__sio_release(io);
+    } else if (ack) {
         naru__free(socket->nsp->io->allocator, ack, sizeof *ack);
         naru_sio_socket_unref(socket);
     }

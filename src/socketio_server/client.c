@@ -5,7 +5,7 @@
  * Socket.IO protocol 5. */
 #include "base/memory.h"
 #include "engine.h"
-#include "sio.h"
+#include "group.h"
 
 enum { LEFT_MAX = 16 };
 
@@ -192,6 +192,9 @@ static void on_message(naru_eio *session, naru_ws_kind kind, naru_span data, voi
 {
     (void)user;
     naru__sio_client *client = naru__eio_extra(session);
+    if (client->io->member) {
+        naru__sio_group_look(client->io);
+    }
     if (client->ending) {
         return;
     }
@@ -230,6 +233,9 @@ static void link_in(naru__sio_client *client)
         client->next->link = &client->next;
     }
     io->clients = client;
+    if (io->member) {
+        atomic_fetch_add_explicit(&io->member->clients, 1, memory_order_relaxed);
+    }
 }
 
 static void on_connection(naru_eio *session, void *user)
@@ -334,6 +340,9 @@ static void on_close(naru_eio *session, naru_eio_close_reason reason, const char
     naru__sio_flood_end(client);
     naru__free(io->allocator, client->left, LEFT_MAX * sizeof *client->left);
     client->left = NULL;
+    if (io->member) {
+        atomic_fetch_sub_explicit(&io->member->clients, 1, memory_order_relaxed);
+    }
     *client->link = client->next;
     if (client->next) {
         client->next->link = client->link;

@@ -3,17 +3,17 @@
  *
  * Not for: whom a target means (target.c), the bytes (args.c, outgoing.c). Source: socket.io's Socket.emit and
  * BroadcastOperator.emit. */
-#include "ack.h"
 #include "base/memory.h"
+#include "group.h"
 #include "outgoing.h"
-#include "target.h"
 
 typedef struct emission {
     naru__sio_out out;
     naru_sio_target target; /* of one namespace that is no parent */
     const char *event;
     naru_sio_args args;
-    naru__sio_poll *poll; /* NULL: no answers are wanted, or one */
+    const naru__sio_letter *letter; /* that has all this written out; NULL: none */
+    naru__sio_poll *poll;           /* NULL: no answers are wanted, or one */
     naru_status status;
     naru_sio_outcome outcome;
     bool written;
@@ -25,6 +25,7 @@ static void emission_init(emission *e, const naru_sio_target *target, const char
     e->target = *target;
     e->event = event;
     e->args = args;
+    e->letter = NULL;
     e->poll = NULL;
     e->status = NARU_OK;
     e->outcome = (naru_sio_outcome){0};
@@ -115,7 +116,9 @@ static naru_status write_event(emission *e)
         offset = (naru_span){(uint8_t *)text, naru__sio_recovery_offset(recovery, position, text)};
     }
     e->written = true;
-    e->status = naru__sio_out_write(&e->out, e->event, e->args, offset);
+    e->status = e->letter ? naru__sio_out_write_json(&e->out, e->letter->data, e->letter->attachments,
+                                                     e->letter->attachments_count)
+                          : naru__sio_out_write(&e->out, e->event, e->args, offset);
     if (e->status == NARU_OK && is_logged(e)) {
         log_event(e);
     }
@@ -259,11 +262,18 @@ naru_status naru_sio_emit_ack(naru_sio_socket *socket, uint32_t timeout_ms, cons
 
 /* ---- to many ---------------------------------------------------------------------------------------------------- */
 
-static naru_status emit_in(const naru_sio_target *target, const char *event, naru_sio_args args, naru__sio_poll *poll,
+typedef struct words {
+    const char *event;
+    naru_sio_args args;
+    const naru__sio_letter *letter; /* instead of them */
+} words;
+
+static naru_status emit_in(const naru_sio_target *target, const words *words, naru__sio_poll *poll,
                            naru_sio_outcome *outcome)
 {
     emission e;
-    emission_init(&e, target, event, args);
+    emission_init(&e, target, words->event, words->args);
+    e.letter = words->letter;
     e.poll = poll;
     if (poll) {
         e.out.packet.has_id = true;
@@ -277,21 +287,74 @@ static naru_status emit_in(const naru_sio_target *target, const char *event, nar
     return status;
 }
 
-static naru_status emit_all(const naru_sio_target *target, const char *event, naru_sio_args args, naru__sio_poll *poll,
+static naru_status emit_all(const naru_sio_target *target, const words *words, naru__sio_poll *poll,
                             naru_sio_outcome *outcome)
 {
     if (target->nsp->kind != NARU__SIO_PARENT) {
-        return emit_in(target, event, args, poll, outcome);
+        return emit_in(target, words, poll, outcome);
     }
     naru_status status = NARU_OK;
     naru_sio_target of_child = *target;
     naru_sio_namespace *child = NULL;
     while (status == NARU_OK && (child = naru__sio_next_child(target->nsp, child)) != NULL) {
         of_child.nsp = child;
-        status = emit_in(&of_child, event, args, poll, outcome);
+        status = emit_in(&of_child, words, poll, outcome);
     }
     return status;
 }
+
+/* ---- on other loops --------------------------------------------------------------------------------------------- */
+
+void naru__sio_emit_letter(const naru_sio_target *target, const naru__sio_letter *letter, naru__sio_poll *poll)
+{
+    naru_sio_outcome outcome = {0};
+    words words = {.letter = letter};
+    naru_status status = emit_all(target, &words, poll, &outcome);
+    (void)status; /* without memory nobody hears it here, as where it comes from */
+}
+
+/* errors as naru__sio_publish, and what the arguments are refused for. */
+static naru_status tell_others(const naru_sio_target *target, const words *words, naru__sio_poll *poll)
+{
+    naru_sio *io = target->nsp->io;
+    naru__sio_letter draft = {.kind = NARU__SIO_LETTER_EVENT, .question = poll ? naru__sio_poll_id(poll) : 0};
+    naru__sio_letter *letter = NULL;
+    naru__sio_names names = {0};
+    naru_span attachments[NARU__SIO_ATTACHMENTS_OUT_MAX];
+    uint32_t sent = 0;
+    naru_buf text;
+    naru_buf_init(&text, io->allocator);
+    naru_status status =
+        naru__sio_args_write(&text, words->event, words->args, (naru_span){0}, attachments, &draft.attachments_count);
+    if (status == NARU_OK && draft.attachments_count > io->options.attachments_max) {
+        status = NARU_ERR_TOO_MANY;
+    }
+    status = status ? status : naru__sio_letter_address(&draft, target, &names);
+    if (status == NARU_OK) {
+        draft.data = naru_buf_span(&text);
+        draft.attachments = attachments;
+        letter = naru__sio_letter_new(io, &draft);
+        status = letter ? naru__sio_publish(io, letter, &sent) : NARU_ERR_MEMORY;
+    }
+    if (poll && status >= 0) {
+        naru__sio_poll_spread(poll, sent);
+    }
+    naru__sio_names_free(&names);
+    naru_buf_deinit(&text);
+    return status;
+}
+
+static naru_status emit_everywhere(const naru_sio_target *target, const words *words, naru__sio_poll *poll,
+                                   naru_sio_outcome *outcome)
+{
+    naru_status status = naru__sio_goes_round(target) ? tell_others(target, words, poll) : NARU_OK;
+    if (status == NARU_OK) {
+        status = emit_all(target, words, poll, outcome);
+    }
+    return status == NARU_MORE ? NARU_OK : status;
+}
+
+/* ---- the application's way -------------------------------------------------------------------------------------- */
 
 naru_status naru_sio_emit_to(naru_sio_target target, const char *event, naru_sio_args args,
                              naru_sio_outcome *outcome_out)
@@ -299,7 +362,8 @@ naru_status naru_sio_emit_to(naru_sio_target target, const char *event, naru_sio
     naru_sio_outcome outcome = {0};
     naru_status status = check(&target, event);
     if (status == NARU_OK) {
-        status = emit_all(&target, event, args, NULL, &outcome);
+        words words = {.event = event, .args = args};
+        status = emit_everywhere(&target, &words, NULL, &outcome);
     }
     if (outcome_out) {
         *outcome_out = outcome;
@@ -319,7 +383,8 @@ naru_status naru_sio_emit_to_ack(naru_sio_target target, const char *event, naru
     if (!poll) {
         return NARU_ERR_MEMORY;
     }
-    status = emit_all(&target, event, args, poll, &outcome);
+    words words = {.event = event, .args = args};
+    status = emit_everywhere(&target, &words, poll, &outcome);
     if (status) {
         naru__sio_poll_cancel(poll);
         return status;

@@ -34,6 +34,11 @@ void *naru__eio_extra(naru_eio *session); /* aligned for any type */
 void naru__eio_server_set_owner(naru_eio_server *eio, void *owner);
 void *naru__eio_server_owner(const naru_eio_server *eio);
 
+/* Its sessions' ids say that they are of number `index`; a request for a session of another number goes to
+ * elsewhere(owner, number, request) first: true: it has left. */
+typedef bool naru__eio_elsewhere(void *owner, uint32_t index, naru_request *request);
+void naru__eio_server_share(naru_eio_server *eio, uint32_t index, naru__eio_elsewhere *elsewhere);
+
 /* Close for the peer's mistake in the layer above: engine.io's close reason is then `reason`. */
 void naru__eio_close_for(naru_eio *session, naru_eio_close_reason reason, const char *description);
 /* Does the client take gzip, and a body in it. false: no memory. */

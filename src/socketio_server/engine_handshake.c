@@ -21,6 +21,9 @@ static bool make_id(naru_eio_server *eio, char *out)
     memcpy(bytes, entropy->bytes + entropy->used, 11);
     entropy->used += 11;
     uint32_t count = eio->ids++;
+    if (eio->elsewhere) {
+        count = eio->index << 24 | (count & 0xffffff);
+    }
     for (size_t i = 0; i < 4; i++) {
         bytes[11 + i] = (uint8_t)(count >> (24 - 8 * i));
     }
@@ -44,11 +47,15 @@ static bool generate_id(naru_eio_server *eio, naru_request *request, char *out)
 {
     const naru_eio_options *options = &eio->options;
     for (int i = 0; i < ID_TRIES; i++) {
-        bool made = options->generate_id ? options->generate_id(request, out, NARU__EIO_ID_BYTES_MAX + 1, options->user)
-                                         : make_id(eio, out);
-        out[NARU__EIO_ID_BYTES_MAX] = 0;
+        size_t out_bytes = NARU__EIO_ID_BYTES_MAX + 1 - (eio->elsewhere ? NARU__EIO_MARK_BYTES : 0);
+        bool made =
+            options->generate_id ? options->generate_id(request, out, out_bytes, options->user) : make_id(eio, out);
+        out[out_bytes - 1] = 0;
         if (!made || !id_valid(out)) {
             return false;
+        }
+        if (eio->elsewhere && options->generate_id) {
+            naru__eio_mark_id(eio, out);
         }
         if (!naru__eio_table_find(eio, naru_span_of(out))) {
             return true;

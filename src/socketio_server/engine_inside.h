@@ -43,8 +43,10 @@ struct naru_eio_server {
     size_t open;
     naru__eio_address *addresses[NARU__EIO_ADDRESS_BUCKETS];
     naru__sip_key key;
-    naru_buf frame; /* where a message gets its type in front */
-    uint32_t ids;   /* made so far */
+    naru_buf frame;                 /* where a message gets its type in front */
+    uint32_t ids;                   /* made so far */
+    naru__eio_elsewhere *elsewhere; /* NULL: all sessions are its own */
+    uint32_t index;
     bool closing;
 };
 
@@ -119,6 +121,12 @@ void naru__eio_handle(naru_eio_server *eio, naru_request *request);
 void naru__eio_on_head(naru_request *request, void *eio);
 NARU_MUST_USE naru_status naru__eio_routes_add(naru_eio_server *eio);
 void naru__eio_routes_end(naru_eio_server *eio);
+
+/* Is it for a session of another server? Then it has left for it. */
+bool naru__eio_leaves(naru_eio_server *eio, naru_request *request, const naru__eio_question *question);
+/* Say in an id whose it is; id_bytes of it are there, out of NARU__EIO_ID_BYTES_MAX. */
+void naru__eio_mark_id(const naru_eio_server *eio, char *id);
+enum { NARU__EIO_MARK_BYTES = 2 };
 
 /* A handshake that may be. later: not from here, but from the loop. */
 void naru__eio_handshake(naru_eio_server *eio, naru_request *request, void *user, bool later);

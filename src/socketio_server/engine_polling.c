@@ -121,6 +121,10 @@ static void hang(naru_eio *session, naru_request *request, void (*on_gone)(void 
     request->end_is_leaving = true;
     naru_request_on_cancel(request, on_gone, session);
     (void)naru_request_set_timeout(request, NARU_NEVER);
+    /* Of a connection that was handed over the end may be known before what it asked for. */
+    if (naru__exchange_of(request)->ended != NARU_OK) {
+        naru__exchange_drop(naru__exchange_of(request));
+    }
 }
 
 void naru__eio_get(naru_eio *session, naru_request *request)

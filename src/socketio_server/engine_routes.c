@@ -48,13 +48,16 @@ static void on_request(naru_request *request, void *user)
     naru_eio_server *eio = user;
     const naru_eio_options *options = &eio->options;
     naru__eio_question question;
-    if (!options->use) {
+    if (!options->use && !eio->elsewhere) {
         naru__eio_handle(eio, request);
         return;
     }
     /* Once it is answered there is no head to read the id from. */
     naru__eio_question_read(&question, naru_request_head(request));
-    if (options->use(request, options->user)) {
+    if (naru__eio_leaves(eio, request, &question)) {
+        return;
+    }
+    if (!options->use || options->use(request, options->user)) {
         naru__eio_handle(eio, request);
     } else {
         give_back(eio, request, naru_span_of(question.sid));
@@ -76,6 +79,9 @@ void naru__eio_on_head(naru_request *request, void *user)
         return;
     }
     naru__eio_question_read(&question, head);
+    if (naru__eio_leaves(eio, request, &question)) {
+        return;
+    }
     if (naru__eio_verify(eio, request, &question, &session) == NARU_OK && session) {
         naru__eio_post_begin(session, request);
     }

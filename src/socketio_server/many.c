@@ -1,9 +1,7 @@
-/* What is done with many sockets at once: looking, joining, leaving, disconnecting; and the word to other nodes, of
- * which there are none.
+/* What is done with many sockets at once: looking, joining, leaving, disconnecting.
  *
- * Not for: events (emit.c). Source: socket.io's BroadcastOperator, Namespace.serverSideEmit. */
-#include "ack.h"
-#include "target.h"
+ * Not for: events (emit.c). Source: socket.io's BroadcastOperator. */
+#include "group.h"
 
 static naru_status each(const naru_sio_target *target, naru__sio_each_fn *call, void *user)
 {
@@ -23,6 +21,12 @@ naru_status naru_sio_each_socket(naru_sio_target target, naru_sio_on_socket *fn,
     return each(&target, fn, user);
 }
 
+/* It is done in its place among what the other loops say. */
+static naru_status later(naru_status status)
+{
+    return status == NARU_MORE ? NARU_OK : status;
+}
+
 typedef struct joining {
     naru_span room;
     naru_status status;
@@ -38,7 +42,11 @@ static void join_one(naru_sio_socket *socket, void *user)
 naru_status naru_sio_sockets_join(naru_sio_target target, naru_span room)
 {
     joining all = {.room = room};
-    naru_status status = each(&target, join_one, &all);
+    naru_status status = naru__sio_publish_order(&target, NARU__SIO_LETTER_JOIN, room, false);
+    if (status) {
+        return later(status);
+    }
+    status = each(&target, join_one, &all);
     return status ? status : all.status;
 }
 
@@ -49,7 +57,8 @@ static void leave_one(naru_sio_socket *socket, void *user)
 
 naru_status naru_sio_sockets_leave(naru_sio_target target, naru_span room)
 {
-    return each(&target, leave_one, &room);
+    naru_status status = naru__sio_publish_order(&target, NARU__SIO_LETTER_LEAVE, room, false);
+    return status ? later(status) : each(&target, leave_one, &room);
 }
 
 static void disconnect_one(naru_sio_socket *socket, void *user)
@@ -59,26 +68,6 @@ static void disconnect_one(naru_sio_socket *socket, void *user)
 
 naru_status naru_sio_disconnect_sockets(naru_sio_target target, bool close)
 {
-    return each(&target, disconnect_one, &close);
-}
-
-naru_status naru_sio_server_side_emit(naru_sio_namespace *nsp, const char *event, naru_sio_args args,
-                                      naru_sio_on_responses *on_responses, void *user)
-{
-    static const char *const reserved[] = {"connect", "connection", "new_namespace"};
-    (void)args;
-    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
-        if (naru_span_equal(naru_span_of(event), naru_span_of(reserved[i]))) {
-            return NARU_ERR_ARGUMENT;
-        }
-    }
-    if (!on_responses) {
-        return NARU_OK;
-    }
-    naru__sio_poll *poll = naru__sio_poll_new(nsp->io, 1, on_responses, user);
-    if (!poll) {
-        return NARU_ERR_MEMORY;
-    }
-    naru__sio_poll_start(poll);
-    return NARU_OK;
+    naru_status status = naru__sio_publish_order(&target, NARU__SIO_LETTER_DISCONNECT, (naru_span){0}, close);
+    return status ? later(status) : each(&target, disconnect_one, &close);
 }

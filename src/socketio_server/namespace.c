@@ -38,6 +38,10 @@ static void namespace_free(naru_sio_namespace *nsp)
     naru__sio_rooms_free(nsp);
     naru__sio_map_deinit(&nsp->ids);
     naru__sio_hooks_deinit(&nsp->hooks);
+    if (nsp->server_side) {
+        naru__sio_hooks_deinit(nsp->server_side);
+        naru__free(io->allocator, nsp->server_side, sizeof *nsp->server_side);
+    }
     naru__free(io->allocator, nsp->name, nsp->name_bytes + 1);
     naru__free(io->allocator, nsp, sizeof *nsp);
     io->namespaces_count--;

@@ -3,7 +3,7 @@
  *
  * Not for: sending to them (target.c). Source: socket.io-adapter's Adapter. */
 #include "base/memory.h"
-#include "sio.h"
+#include "group.h"
 #include <string.h>
 
 /* Rooms are walked, never published to: what goes to a room must not overtake, or be overtaken by, what goes to one of
@@ -140,8 +140,17 @@ static bool show_one(naru_subscriber *subscriber, naru_span channel, void *user)
 void naru_sio_each_room(naru_sio_socket *socket, void (*each)(naru_span room, void *user), void *user)
 {
     room_walk walk = {each, user};
+    naru__sio_member *member = socket->nsp->io->member;
     each(naru__sio_id(socket), user);
-    if (socket->subscriber) {
-        naru_subscriber_each_channel(socket->subscriber, show_one, &walk);
+    if (!socket->subscriber) {
+        return;
+    }
+    /* What other loops have done with it waits meanwhile. */
+    if (member) {
+        member->walking++;
+    }
+    naru_subscriber_each_channel(socket->subscriber, show_one, &walk);
+    if (member) {
+        member->walking--;
     }
 }

@@ -1,9 +1,9 @@
 /* The whole: options, the engine below, the end.
  *
  * Not for: sessions (client.c), namespaces (namespace.c). Source: socket.io's Server. */
-#include "ack.h"
 #include "base/memory.h"
 #include "engine.h"
+#include "group.h"
 #include "server/server.h"
 #include "sio.h"
 #include <string.h>
@@ -97,6 +97,9 @@ static naru_status start(naru_sio *io)
         naru__eio_server_set_owner(io->engine, io);
         status = naru_sio_of(io, "/") ? NARU_OK : NARU_ERR_MEMORY;
     }
+    if (status == NARU_OK && io->options.group) {
+        status = naru__sio_group_join(io->options.group, io);
+    }
     if (status == NARU_OK && !io->options.no_serve_client) {
         status = naru__sio_serve_client(io);
     }
@@ -144,6 +147,7 @@ void naru_sio_free(naru_sio *io)
     naru__sio_end_tell(io);
     naru__loop_defer_cancel(io->loop, &io->end);
     naru__sio_polls_end(io);
+    naru__sio_group_leave(io);
     naru__sio_admin_free(io);
     naru__sio_serve_client_free(io);
     /* The last namespace frees the whole; held here until all have been asked. */

@@ -55,6 +55,8 @@ struct naru_sio {
     naru_sio_socket *ending, **ending_end; /* disconnected, and the application is not told yet */
     naru__deferred end;
     naru__sio_poll *polls; /* broadcasts whose answers are collected */
+    uint64_t polls_made;
+    struct naru__sio_member *member; /* of a group; NULL: alone */
     void (*on_new_namespace)(naru_sio_namespace *nsp, void *user);
     void *new_namespace_user;
     naru__sio_map guests;         /* addresses, where they are limited */
@@ -90,6 +92,7 @@ struct naru_sio_namespace {
     naru_sio_decide *decide;       /* instead of these */
     void *predicate_user;
     naru__sio_hooks hooks;
+    naru__sio_hooks *server_side;           /* for events of other loops; NULL: none */
     naru_sio_socket *sockets, *last_socket; /* connected, in the order they came */
     size_t sockets_count;
     size_t users;      /* sockets that are not gone: a child with any is not forgotten */
@@ -258,9 +261,11 @@ typedef struct naru__sio_event_state {
 
 struct naru_sio_event {
     naru_sio_socket *socket; /* NULL: nobody to answer to */
-    naru_span name;          /* without escapes; empty: an answer */
-    naru_json array;         /* as it came, the name first; of an answer without */
-    naru_span json;          /* the arguments, as members */
+    naru_sio *server_side;   /* it is of another loop's server, member `from`; NULL: it is not */
+    uint32_t from;
+    naru_span name;  /* without escapes; empty: an answer */
+    naru_json array; /* as it came, the name first; of an answer without */
+    naru_span json;  /* the arguments, as members */
     const naru_span *attachments;
     uint32_t attachments_count;
     bool is_answer;
@@ -298,6 +303,9 @@ void naru__sio_hold_called(naru_sio_hold *hold, uint32_t at, bool over);
 void naru__sio_holds_drop(naru_sio_socket *socket); /* it has disconnected */
 /* The namespace's hooks and its parent's, the parent's first. Start with NULL; NULL: no more. */
 naru__sio_hooks *naru__sio_hooks_next(naru_sio_namespace *nsp, const naru__sio_hooks *last);
+
+/* server_side.c */
+naru_status naru__sio_answer_server(naru_sio *io, uint32_t to, uint64_t question, naru_sio_args args);
 
 /* Is it limited how fast this client may send, and was that too fast? true: drop the packet. */
 bool naru__sio_flood(naru__sio_client *client, size_t bytes, bool event);
