@@ -22,6 +22,7 @@ static const option options[] = {
     {OPTION_NUMBER, 0, "busy-poll", "US", "look for more so long before sleeping; 0", AT(busy_poll_us), 0, 1000000},
     {OPTION_LIST, 0, "allow-origin", "ORIGIN", "let pages of this origin connect, `any`: all; the same host only",
      AT(listen.origins), 0, 0},
+    LISTEN_OPTIONS_HTTP2,
     LISTEN_OPTIONS_PROXY,
     LISTEN_OPTIONS_LIFE,
     {.help = "As a client:"},

@@ -16,7 +16,7 @@
 extern char **environ;
 
 static const char *const names[EXEC_VARIABLES] = {
-    "NARU_PATH", "NARU_QUERY", "NARU_PEER", "NARU_PROTOCOL", "NARU_ORIGIN", "NARU_HOST",
+    "NARU_PATH", "NARU_QUERY", "NARU_PEER", "NARU_PROTOCOL", "NARU_ORIGIN", "NARU_HOST", "NARU_HTTP",
 };
 
 /* ---- the environment ----------------------------------------------------------------------------------------- */
@@ -55,7 +55,7 @@ naru_status exec_environment_fill(exec_environment *environment, const naru_requ
     naru_request_peer(request, peer, sizeof peer);
     const naru_span values[EXEC_VARIABLES] = {
         naru_request_path(request), naru_http_head_query(head), naru_span_of(peer), protocol,
-        field(head, "Origin"),      field(head, "Host"),
+        field(head, "Origin"),      field(head, "Host"),      naru_span_of(naru_request_is_http2(request) ? "2" : "1.1"),
     };
     naru_status status = NARU_OK;
     for (size_t i = 0; status == NARU_OK && i < EXEC_VARIABLES; i++) {

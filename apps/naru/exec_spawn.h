@@ -6,7 +6,7 @@
 
 #include <naru/server.h>
 
-enum { EXEC_VARIABLES = 6 };
+enum { EXEC_VARIABLES = 7 };
 
 /* What the command is told of its connection: "NAME=value" each. All zero is none. */
 typedef struct exec_environment {

@@ -62,10 +62,10 @@ void listen_fill(const listen_settings *settings, naru_server_options *options)
     conn->queue_bytes_max = settings->message_bytes_max + 2 * QUEUE_HIGH_BYTES;
 }
 
-static int make_own_tls(const cli_command *command, naru_tls **tls_out)
+static int make_own_tls(const cli_command *command, bool http2, naru_tls **tls_out)
 {
     char reason[256] = "";
-    if (!tls_self_new(tls_out, reason, sizeof reason)) {
+    if (!tls_self_new(http2, tls_out, reason, sizeof reason)) {
         fprintf(stderr, "naru %s: %s\n", command->name, reason);
         return EXIT_OWN;
     }
@@ -77,7 +77,7 @@ int listen_tls(const cli_command *command, const listen_settings *settings, naru
     *tls_out = NULL;
     if (settings->tls_self) {
         return settings->tls_certificate ? options_complain(command, "--tls-self and --tls-cert exclude each other")
-                                         : make_own_tls(command, tls_out);
+                                         : make_own_tls(command, settings->http2, tls_out);
     }
     if (!settings->tls_certificate) {
         return settings->tls_key ? options_complain(command, "--tls-key goes with --tls-cert") : OPTIONS_RUN;
@@ -85,6 +85,7 @@ int listen_tls(const cli_command *command, const listen_settings *settings, naru
     naru_tls_server_options options = {
         .certificate_file = settings->tls_certificate,
         .key_file = settings->tls_key,
+        .http2 = settings->http2,
     };
     char reason[256] = "";
     if (naru_tls_server_new(&options, tls_out, reason, sizeof reason) != NARU_OK) {

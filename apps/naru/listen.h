@@ -17,6 +17,7 @@ typedef struct listen_settings {
     uint64_t fragments_max;
     uint64_t connections_max; /* 0: the library's default */
     bool tls_self;
+    bool http2;
     option_list trusted_proxies;
     bool proxy_protocol;
     const char *hand_over;     /* the Unix socket of the line of processes; NULL: there is none */
@@ -26,6 +27,8 @@ typedef struct listen_settings {
 
 /* Rows for the table of a command whose settings have them in `listen`, and which says what AT is. */
 /* clang-format off */
+#define LISTEN_OPTIONS_HTTP2 \
+    {OPTION_ON, 0, "http2", NULL, "speak HTTP/2 as well: by ALPN with TLS, else with who begins so", AT(listen.http2), 0, 0}
 #define LISTEN_OPTIONS_PROXY \
     {OPTION_LIST, 0, "trust-proxy", "ADDRESS", \
      "believe X-Forwarded-For and X-Forwarded-Proto of this address,\nblock (10.0.0.0/8) or `unix`; may be repeated", \

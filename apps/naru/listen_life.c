@@ -63,6 +63,7 @@ void listen_life_fill(const listen_life *life, naru_loop_options *loop, naru_ser
         .tls = life->tls,
         .proxy_protocol = life->settings->proxy_protocol,
         .succession = life->succession,
+        .http2 = life->settings->http2,
     };
 }
 

@@ -56,6 +56,7 @@ static const option options[] = {
     {OPTION_TEXT, 0, "tls-key", "FILE", "its key (PEM), if it is not in the same file", AT(listen.tls_key), 0, 0},
     {OPTION_ON, 0, "tls-self", NULL, "serve TLS with a certificate made now, for work on this machine",
      AT(listen.tls_self), 0, 0},
+    LISTEN_OPTIONS_HTTP2,
     {OPTION_TEXT, 0, "exec", "COMMAND",
      "start COMMAND by the shell for each connection to /exec: a\nmessage is a line of its stdin, "
      "and a line of its stdout a message",
@@ -318,7 +319,8 @@ const cli_command serve_command = {
              "  /broadcast   each message to everyone there, its sender too\n"
              "With --path, there are only the WebSockets that it names, and the files below DIR. A process of --exec "
              "has\n"
-             "NARU_PATH, NARU_QUERY, NARU_PEER, NARU_PROTOCOL, NARU_ORIGIN and NARU_HOST in its environment.\n"
+             "NARU_PATH, NARU_QUERY, NARU_PEER, NARU_PROTOCOL, NARU_ORIGIN, NARU_HOST and NARU_HTTP (1.1 or 2) in its\n"
+             "environment.\n"
              "SIGINT and SIGTERM close every connection with code 1001, and end it. SIGHUP reads the files of "
              "--tls-cert\nand --tls-key again.\n",
     .options = options,

@@ -93,7 +93,7 @@ static int make_certificate(self_files *files)
     return run_openssl(arguments);
 }
 
-bool tls_self_new(naru_tls **tls_out, char *reason, size_t reason_bytes)
+bool tls_self_new(bool http2, naru_tls **tls_out, char *reason, size_t reason_bytes)
 {
     self_files files;
     if (!make_files(&files)) {
@@ -101,7 +101,8 @@ bool tls_self_new(naru_tls **tls_out, char *reason, size_t reason_bytes)
         return false;
     }
     int error = make_certificate(&files);
-    naru_tls_server_options options = {.certificate_file = files.certificate, .key_file = files.key};
+    naru_tls_server_options options = {
+        .certificate_file = files.certificate, .key_file = files.key, .http2 = http2};
     bool made = false;
     if (error == 0) {
         made = naru_tls_server_new(&options, tls_out, reason, reason_bytes) == NARU_OK;

@@ -4,7 +4,7 @@
 
 #include <naru/tls.h>
 
-/* false: reason says why, in one line. */
-bool tls_self_new(naru_tls **tls_out, char *reason, size_t reason_bytes);
+/* http2: offer HTTP/2 too. false: reason says why, in one line. */
+bool tls_self_new(bool http2, naru_tls **tls_out, char *reason, size_t reason_bytes);
 
 #endif

@@ -72,6 +72,9 @@ typedef struct naru_server_options {
     void *on_bad_request_user;
 
     naru_budget *budget; /* of memory, shared with others: see <naru/budget.h>. A reference is taken; NULL: none */
+    /* Of one HTTP/2 connection at a time; 100; more are refused (REFUSED_STREAM). Each counts like a connection, for
+     * connections_max and for its address. */
+    uint32_t http2_streams_max;
 } naru_server_options;
 
 /* options NULL: the defaults. errors NARU_ERR_ARGUMENT: an option out of range. NARU_ERR_MEMORY. */
@@ -93,6 +96,9 @@ typedef struct naru_listen_options {
      * successor; a reference is taken. Of a socket that is taken backlog and reuse_port are its own. NULL:
      * none */
     naru_succession *succession;
+    /* Without TLS: take HTTP/2 from whoever begins with its preface (prior knowledge), as proxies can, and HTTP/1.1 from
+     * everybody else. With TLS, naru_tls_server_options.http2 decides and this has no meaning. source RFC 9113 3.3 */
+    bool http2;
 } naru_listen_options;
 
 /* Accept connections at an address. A server may have several.
@@ -111,7 +117,7 @@ NARU_API NARU_MUST_USE naru_status naru_server_listen(naru_server *server, const
 /* Take over a connected socket that somebody else has accepted, and perhaps read from.
  *
  * shapes    fd: a stream socket; it becomes non-blocking and close-on-exec. bytes: what was read from it, from its
- *           first byte on, at most 64 KiB, copied; empty with TLS. options NULL: plain; of them tls counts alone.
+ *           first byte on, at most 64 KiB, copied; empty with TLS. options NULL: plain; of them tls and http2 count alone.
  * errors    NARU_ERR_ARGUMENT: not a connected stream socket, or too many bytes. NARU_ERR_STATE: it is stopping, or has
  *           connections_max. NARU_ERR_TOO_BIG: too many of this address. NARU_ERR_SYSTEM, NARU_ERR_MEMORY. On any of
  *           them fd is still the caller's. */
@@ -131,6 +137,8 @@ compare */
 NARU_API naru_span naru_request_body(const naru_request *request); /* complete; empty for an upgrade */
 NARU_API bool naru_request_is_upgrade(const naru_request *request);
 NARU_API bool naru_request_is_tls(const naru_request *request); /* or a trusted proxy says that it was asked so */
+/* Did it come over HTTP/2? Its head is told as HTTP/1.1 would have brought it; source RFC 8441, RFC 9113. */
+NARU_API bool naru_request_is_http2(const naru_request *request);
 NARU_API void naru_request_peer(const naru_request *request, char *out, size_t out_bytes); /* as naru_conn_peer */
 /* The subject of the client's certificate (naru_tls_server_options.client_ca_file), verified, as RFC 4514 writes it:
  * "CN=ann,O=Example"; cut to fit, with its NUL. false: it has shown none; out is empty. */
@@ -271,6 +279,7 @@ typedef struct naru_server_counts {
     uint64_t messages_out, message_bytes_out;
     uint64_t pings_in, pongs_in;
     uint64_t dropped; /* messages, by NARU_QUEUE_DROP_OLDEST, of connections that are gone */
+    uint64_t http2_connections, http2_streams; /* that there have been; streams count as connections too */
 } naru_server_counts;
 /* Thread: the loop's; numbers of several servers may be added up. */
 NARU_API void naru_server_counters(const naru_server *server, naru_server_counts *counts_out);

@@ -1,7 +1,7 @@
 /* <naru/tls.h>: certificates and checks, made once and shared by many connections. OpenSSL 3 is behind it and not seen.
  *
- * TLS 1.2 at least, no compression, no renegotiation, no early data, ALPN http/1.1. A client checks the chain and the
- * name unless told not to. Source: RFC 8446, RFC 9325. */
+ * TLS 1.2 at least, no compression, no renegotiation, no early data, ALPN http/1.1 and, if asked for, h2. A client
+ * checks the chain and the name unless told not to. Source: RFC 8446, RFC 9325. */
 #ifndef NARU_TLS_H
 #define NARU_TLS_H
 
@@ -29,6 +29,9 @@ typedef struct naru_tls_server_options {
      * without such a name or such a certificate, the one above. At most 1024; copied. */
     const naru_tls_identity *identities;
     size_t identities_count;
+    /* Offer HTTP/2 as well, and prefer it (ALPN h2, then http/1.1). Servers speak it with whoever chooses it: requests as
+     * over HTTP/1.1, and WebSockets by extended CONNECT. source RFC 9113 3.2, RFC 8441 */
+    bool http2;
 } naru_tls_server_options;
 
 typedef struct naru_tls_client_options {

@@ -24,7 +24,7 @@ naru_status naru__stream_pack(naru__stream *stream, naru__stream_parcel *parcel_
     }
     naru__stream_parcel parcel = {.fd = stream->fd, .tls = stream->tls, .below = stream->loop->below};
     naru_buf_init(&parcel.plain, naru_allocator_default());
-    if (naru_buf_append(&parcel.plain, naru_buf_span(&stream->out)) < 0) {
+    if (naru_buf_append(&parcel.plain, naru__stream_out_span(stream)) < 0) {
         return NARU_ERR_MEMORY;
     }
     if (parcel.tls) {
@@ -61,7 +61,8 @@ naru__stream *naru__stream_unpack(naru_loop *loop, naru__stream_parcel *parcel, 
     if (!stream) {
         return NULL;
     }
-    bool good = naru_buf_append(&stream->out, naru_buf_span(&parcel->plain)) == NARU_OK;
+    bool good = naru__buf_size(&parcel->plain) == 0 ||
+                naru_buf_append(naru__stream_out(stream), naru_buf_span(&parcel->plain)) == NARU_OK;
     good = good && (!parcel->tls || take_session(stream, parcel->tls));
     if (good) {
         parcel->tls = NULL;

@@ -53,7 +53,8 @@ naru__stream_phase naru__stream_get_phase(const naru__stream *stream)
 
 bool naru__stream_is_tls(const naru__stream *stream)
 {
-    return stream->tls != NULL;
+    const naru__stream *beneath = naru__stream_beneath(stream);
+    return stream->tls != NULL || (beneath && naru__stream_is_tls(beneath));
 }
 
 const char *naru__error_text(int system_error)
@@ -125,8 +126,12 @@ void naru__stream_peer(const naru__stream *stream, char *out, size_t out_bytes)
 {
     naru__address address = {.size = sizeof address.storage};
     const naru__peer *told = naru__stream_told(stream);
+    const naru__stream *beneath = naru__stream_beneath(stream);
     if (told && told->known) {
         naru__peer_address(told, &address);
+    } else if (beneath) {
+        naru__stream_peer(beneath, out, out_bytes);
+        return;
     } else if (stream->fd < 0 || getpeername(stream->fd, &address.any, &address.size) != 0) {
         address.size = 0;
     }
@@ -256,7 +261,7 @@ void naru__stream_resume(naru__stream *stream)
         return;
     }
     naru__stream_update_interest(stream);
-    if (stream->tls || naru__uring_holds(stream)) {
+    if (stream->tls || naru__uring_holds(stream) || naru__stream_over_holds(stream)) {
         naru__stream_mark(stream, NARU__RESUMED);
         naru__stream_flush_later(stream);
     }
@@ -279,6 +284,7 @@ void naru__stream_close(naru__stream *stream)
     }
     assert(naru__loop_owns_thread(stream->loop));
     naru__dialer_cancel(stream);
+    naru__stream_over_let_go(stream);
     naru__stream_unwatch(stream);
     if (stream->fd >= 0) {
         close(stream->fd);

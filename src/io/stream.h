@@ -200,6 +200,7 @@ void naru__listener_close(naru__listener *listener); /* removes its socket file;
 
 /* Names of TLS sessions for those who ask. */
 bool naru__stream_is_tls(const naru__stream *stream);
+bool naru__stream_chose_http2(const naru__stream *stream); /* by ALPN; false without TLS. stream_tls.c */
 /* The subject of the certificate that the peer showed and we verified (RFC 4514), cut to fit. false: none. tls.c. */
 bool naru__stream_tls_subject(const naru__stream *stream, char *out, size_t out_bytes);
 

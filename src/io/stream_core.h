@@ -3,7 +3,7 @@
  *   stream.c        what its owner calls              stream_tls.c   records in between
  *   dial.c          how it gets connected             stream_io.c    what both backends share
  *   stream_epoll.c  readiness to bytes, and back      stream_uring.c  completions to bytes, and back
- *   stream_out.c    what waits to be sent */
+ *   stream_out.c    what waits to be sent              stream_over.c   without a descriptor, by a carrier */
 #ifndef NARU_IO_STREAM_CORE_H
 #define NARU_IO_STREAM_CORE_H
 
@@ -44,14 +44,17 @@ enum {
 typedef struct naru__dialer naru__dialer;
 
 typedef struct naru__stream_shots naru__stream_shots;
+typedef struct naru__carrier naru__carrier;
 
 struct naru__stream_cold {
     naru__dialer *dialer;      /* NULL once connected or failed */
     naru__stream_shots *shots; /* NULL: none are queued */
     const naru__peer *told;    /* see naru__stream_tell */
     char *error;               /* of NARU__STREAM_ERROR_BYTES; NULL: nothing beyond system_error */
-    naru_buf held;             /* what an io_uring received during a pause; without allocator until then */
+    naru_buf held;             /* what came during a pause, by an io_uring or a carrier; without allocator until then */
     bool held_end;             /* and the peer's end behind it */
+    const naru__carrier *carrier; /* NULL: none, or its owner has let go */
+    void *bearer;                 /* the carrier's own */
 };
 
 static inline bool naru__stream_has(const naru__stream *stream, unsigned flags)
@@ -118,6 +121,14 @@ static inline void naru__stream_hand_over(naru__stream *stream, uint8_t *bytes, 
         naru__stream_reclaim_out(stream);
     }
 }
+
+/* stream_over.c; of streams that nobody carries they do nothing. */
+const naru__stream *naru__stream_beneath(const naru__stream *stream); /* NULL: none */
+void naru__stream_over_flush(naru__stream *stream);
+void naru__stream_over_shut(naru__stream *stream);
+void naru__stream_over_resumed(naru__stream *stream); /* hand over what came during a pause */
+bool naru__stream_over_holds(const naru__stream *stream);
+void naru__stream_over_let_go(naru__stream *stream);
 
 /* stream_epoll.c */
 NARU_MUST_USE bool naru__epoll_watch(naru__stream *stream);

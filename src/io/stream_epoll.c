@@ -119,6 +119,7 @@ static void ready(naru__source *source, unsigned events)
 static void flush(naru__stream *stream)
 {
     if (stream->phase < NARU__STREAM_TLS || naru__stream_has(stream, NARU__BLOCKED | NARU__BROKEN)) {
+        naru__stream_over_flush(stream);
         return;
     }
     if (naru__stream_has(stream, NARU__DEAD | NARU__SHUT)) {

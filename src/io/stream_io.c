@@ -37,6 +37,9 @@ void naru__stream_adopt(naru__stream *stream)
 
 void naru__stream_update_interest(naru__stream *stream)
 {
+    if (stream->fd < 0) {
+        return; /* a carrier's */
+    }
     if (stream->loop->ring) {
         naru__uring_update(stream);
     } else {
@@ -156,7 +159,9 @@ static void resumed(naru__stream *stream)
     if (stream->tls) {
         naru__stream_tls_resumed(stream);
     }
-    if (stream->loop->ring) {
+    if (stream->fd < 0) {
+        naru__stream_over_resumed(stream);
+    } else if (stream->loop->ring) {
         naru__uring_resumed(stream);
     }
 }
@@ -256,9 +261,13 @@ static void finish_shutdown(naru__stream *stream)
     if (stream->phase < NARU__STREAM_READY || backlog(stream) > 0) {
         return;
     }
-    shutdown(stream->fd, SHUT_WR);
     naru__stream_mark(stream, NARU__SHUT);
     naru__stream_unmark(stream, NARU__SHUTDOWN);
+    if (stream->fd >= 0) {
+        shutdown(stream->fd, SHUT_WR);
+    } else {
+        naru__stream_over_shut(stream);
+    }
 }
 
 /* The peer is gone, but what it sent before is still to be read, and its end to be found there; unless

@@ -143,7 +143,7 @@ static void let_go_of_list(naru__stream *stream)
 {
     free_list(stream);
     const naru__stream_cold *cold = stream->cold;
-    if (!cold->dialer && !cold->held.allocator && !cold->held_end && !cold->error && !cold->told) {
+    if (!cold->dialer && !cold->carrier && !cold->held.allocator && !cold->held_end && !cold->error && !cold->told) {
         naru__stream_cold_free(stream);
     }
 }

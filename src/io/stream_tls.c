@@ -59,6 +59,16 @@ void naru__stream_tls_free(naru__stream *stream)
     stream->tls = NULL;
 }
 
+bool naru__stream_chose_http2(const naru__stream *stream)
+{
+    const unsigned char *name = NULL;
+    unsigned bytes = 0;
+    if (stream->tls) {
+        SSL_get0_alpn_selected(stream->tls->ssl, &name, &bytes);
+    }
+    return bytes == 2 && name[0] == 'h' && name[1] == '2';
+}
+
 size_t naru__stream_tls_backlog(const naru__stream *stream)
 {
     return naru__buf_size(&stream->tls->out);

@@ -382,6 +382,7 @@ static void flush(naru_loop *loop, naru__stream *stream)
 {
     if (stream->phase < NARU__STREAM_TLS || loop->ring->broken ||
         naru__stream_has(stream, NARU__BLOCKED | NARU__BROKEN)) {
+        naru__stream_over_flush(stream);
         return;
     }
     if (naru__stream_has(stream, NARU__DEAD | NARU__SHUT)) {

@@ -17,6 +17,7 @@
 
 #include "base/memory.h"
 #include "io/stream.h"
+#include "stream_core.h"
 #include "tls_session.h"
 
 enum { IDENTITIES_MAX = 1024 };
@@ -77,20 +78,35 @@ static int select_certificate(SSL *ssl, int *alert, void *user)
 /* ---- a context ------------------------------------------------------------------------------------------ */
 
 /* 7301 3.2: a client that asks for other protocols only is told so. */
-static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_bytes, const unsigned char *in,
-                           unsigned in_bytes, void *user)
+static const unsigned char http1[] = "\x08http/1.1", http2[] = "\x02h2";
+
+/* Is it one of those that the client named? */
+static bool choose(const unsigned char *wanted, const unsigned char **out, unsigned char *out_bytes,
+                   const unsigned char *in, unsigned in_bytes)
 {
-    static const unsigned char http[] = "\x08http/1.1";
-    (void)ssl;
-    (void)user;
     for (unsigned at = 0; at < in_bytes; at += in[at] + 1u) {
-        if (in[at] == http[0] && in_bytes - at > in[at] && memcmp(in + at + 1, http + 1, in[at]) == 0) {
+        if (in[at] == wanted[0] && in_bytes - at > in[at] && memcmp(in + at + 1, wanted + 1, in[at]) == 0) {
             *out = in + at + 1;
             *out_bytes = in[at];
-            return SSL_TLSEXT_ERR_OK;
+            return true;
         }
     }
-    return SSL_TLSEXT_ERR_ALERT_FATAL;
+    return false;
+}
+
+static int select_http1(SSL *ssl, const unsigned char **out, unsigned char *out_bytes, const unsigned char *in,
+                        unsigned in_bytes, void *user)
+{
+    (void)ssl;
+    (void)user;
+    return choose(http1, out, out_bytes, in, in_bytes) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static int select_http2(SSL *ssl, const unsigned char **out, unsigned char *out_bytes, const unsigned char *in,
+                        unsigned in_bytes, void *user)
+{
+    return choose(http2, out, out_bytes, in, in_bytes) ? SSL_TLSEXT_ERR_OK
+                                                       : select_http1(ssl, out, out_bytes, in, in_bytes, user);
 }
 
 static naru_status ask_for_certificates(SSL_CTX *context, const naru_tls_server_options *options,
@@ -117,7 +133,7 @@ static naru_status make(const naru_tls_server_options *options, const naru_tls_i
         SSL_CTX_free(context);
         return NARU_ERR_MEMORY;
     }
-    SSL_CTX_set_alpn_select_cb(context, select_protocol, NULL);
+    SSL_CTX_set_alpn_select_cb(context, options->http2 ? select_http2 : select_http1, NULL);
     naru_status status = identity->certificate_file
                              ? naru__tls_load_identity(context, identity->certificate_file, identity->key_file, reason)
                              : NARU_ERR_ARGUMENT;
@@ -240,6 +256,10 @@ void naru__tls_files_free(naru__tls_files *files)
 /* 4514 2.1: the most special part first. */
 bool naru__stream_tls_subject(const naru__stream *stream, char *out, size_t out_bytes)
 {
+    const naru__stream *beneath = naru__stream_beneath(stream);
+    if (beneath) {
+        return naru__stream_tls_subject(beneath, out, out_bytes);
+    }
     SSL *ssl = stream->tls ? stream->tls->ssl : NULL;
     X509 *certificate = ssl && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE ? SSL_get0_peer_certificate(ssl) : NULL;
     if (out_bytes > 0) {

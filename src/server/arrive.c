@@ -92,6 +92,7 @@ static bool prepare(int fd)
 naru_status naru_server_adopt(naru_server *server, int fd, naru_span bytes, const naru_listen_options *options)
 {
     naru__arrival arrival = {.fd = fd, .tls = options ? options->tls : NULL, .bytes = bytes};
+    arrival.http2 = options && options->http2 && !options->tls;
     if (bytes.size > NARU__HELD_BYTES_MAX || (arrival.tls && bytes.size > 0) || !is_connected_stream(fd)) {
         return NARU_ERR_ARGUMENT;
     }

@@ -138,6 +138,7 @@ static naru__listening *shadow_of(const naru__listening *listening, naru_server 
         shadow->server = server;
         shadow->tls = listening->tls ? naru_tls_ref(listening->tls) : NULL;
         shadow->proxy = listening->proxy;
+        shadow->http2 = listening->http2;
         shadow->next = server->listenings;
         server->listenings = shadow;
     }

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/memory.h"
 #include "server/guest.h"
+#include "server/http2.h"
 #include "server/remainder.h"
 #include <string.h>
 
@@ -103,6 +104,9 @@ static void on_data(naru__stream *stream, uint8_t *bytes, size_t size)
         hold(exchange, &in);
         return;
     }
+    if (exchange->may_be_http2 && naru__served_guess(exchange, (naru_span){bytes, size})) {
+        return;
+    }
     naru__exchange_read(exchange, &in);
     switch ((naru__exchange_phase)exchange->phase) {
     case NARU__EXCHANGE_ASKED:
@@ -144,6 +148,9 @@ static void on_work(naru__deferred *work)
         return;
     }
     naru_input in = {size > 0 ? held->data + held->begin : NULL, size};
+    if (exchange->may_be_http2 && size > 0 && naru__served_guess(exchange, naru_buf_span(held))) {
+        in.size = 0;
+    }
     naru__exchange_read(exchange, &in);
     if (exchange->phase == NARU__EXCHANGE_ACCEPTED) {
         naru__exchange_unpause(exchange);
@@ -205,6 +212,9 @@ static void on_ready(naru__stream *stream)
     if (exchange->phase == NARU__EXCHANGE_OPENING) {
         exchange->phase = NARU__EXCHANGE_HEAD;
     }
+    if (naru__stream_chose_http2(stream)) {
+        naru__served_begin(exchange);
+    }
 }
 
 /* A peer that only ended its own side may still be waiting for the answer to a plain request. */
@@ -248,6 +258,19 @@ static const naru__stream_handler handler = {
 
 /* ---- its life ------------------------------------------------------------------------------------------------ */
 
+static naru__stream *take_stream(naru_server *server, const naru__arrival *arrival, naru__exchange *exchange)
+{
+    if (arrival->parcel) {
+        return naru__stream_unpack(server->loop, arrival->parcel, &handler, exchange);
+    }
+    if (!arrival->over) {
+        return naru__stream_accept(server->loop, arrival->fd, arrival->tls, &handler, exchange);
+    }
+    arrival->over->handler = &handler;
+    arrival->over->owner = exchange;
+    return arrival->over;
+}
+
 naru_status naru__exchange_open(naru_server *server, const naru__arrival *arrival, naru__exchange **exchange_out)
 {
     naru__exchange *exchange = naru__alloc_zero(server->allocator, sizeof *exchange);
@@ -259,15 +282,15 @@ naru_status naru__exchange_open(naru_server *server, const naru__arrival *arriva
         naru__free(server->allocator, exchange, sizeof *exchange);
         return NARU_ERR_MEMORY;
     }
-    exchange->stream = arrival->parcel
-                           ? naru__stream_unpack(server->loop, arrival->parcel, &handler, exchange)
-                           : naru__stream_accept(server->loop, arrival->fd, arrival->tls, &handler, exchange);
+    exchange->stream = take_stream(server, arrival, exchange);
     if (!exchange->stream) {
         naru_buf_deinit(&exchange->held);
         naru__free(server->allocator, exchange, sizeof *exchange);
         return NARU_ERR_SYSTEM;
     }
     exchange->server = server;
+    exchange->multiplexed = arrival->over != NULL;
+    exchange->may_be_http2 = arrival->http2;
     naru_buf_init(&exchange->request.path, server->allocator);
     naru_buf_init(&exchange->request.body, server->allocator);
     naru_buf_init(&exchange->request.fields, server->allocator);

@@ -81,6 +81,9 @@ struct naru__exchange {
     bool keep;     /* another request may follow on this connection */
     bool skipping; /* the body is too long, and read only so that the next request can be */
     bool paused;   /* the stream */
+    bool multiplexed;      /* it is one of HTTP/2 */
+    bool may_be_http2;     /* preface_bytes of its preface have come, and nothing else */
+    uint8_t preface_bytes;
     bool begun;  /* a first request has begun: its deadline counts from the accept, later ones' from their first byte */
     bool taking; /* bytes are being gone through further up the stack */
     bool calling; /* the application has the request in a callback further up the stack */

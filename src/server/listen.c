@@ -22,7 +22,7 @@ void naru__server_accept(naru_server *server, naru__listening *listening, int fd
         refuse(server, fd);
         return;
     }
-    naru__arrival arrival = {.fd = fd, .tls = listening->tls};
+    naru__arrival arrival = {.fd = fd, .tls = listening->tls, .http2 = listening->http2};
     arrival.until_ms = naru_loop_now_ms(server->loop) + server->options.handshake_timeout_ms;
     if (listening->proxy && server->trusted_count > 0) {
         naru__peer peer = naru__peer_of_socket(fd);
@@ -148,6 +148,7 @@ naru_status naru_server_listen(naru_server *server, const char *address, const n
         return status;
     }
     listening->proxy = chosen.proxy_protocol;
+    listening->http2 = chosen.http2 && !chosen.tls;
     listening->succession = chosen.succession;
     listening->tls = chosen.tls ? naru_tls_ref(chosen.tls) : NULL;
     listening->next = server->listenings;

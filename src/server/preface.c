@@ -57,6 +57,7 @@ static void complete(naru__preface *preface)
     naru__listening *listening = preface->listening;
     naru_server *server = listening->server;
     naru__arrival arrival = {.fd = preface->fd, .tls = listening->tls, .until_ms = preface->until_ms};
+    arrival.http2 = listening->http2;
     naru_span head = {preface->bytes, preface->size};
     if (naru__proxy_peer(head, &arrival.peer) < 0) {
         drop(preface, "a bad PROXY header");

@@ -31,6 +31,11 @@ bool naru_request_is_tls(const naru_request *request)
     return request->forwarded_tls || naru__stream_is_tls(naru__exchange_of(request)->stream);
 }
 
+bool naru_request_is_http2(const naru_request *request)
+{
+    return naru__exchange_of(request)->multiplexed;
+}
+
 bool naru_request_client_subject(const naru_request *request, char *out, size_t out_bytes)
 {
     return naru__stream_tls_subject(naru__exchange_of(request)->stream, out, out_bytes);

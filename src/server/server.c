@@ -34,6 +34,7 @@ static naru_status options_fill(naru_server_options *options)
     set_default(&options->connections_max, 10000);
     set_default(&options->address_connections_max, 256);
     set_default(&options->address_handshakes_per_second, 50);
+    set_default(&options->http2_streams_max, 100);
     return naru__conn_options_fill(&options->conn);
 }
 

@@ -16,6 +16,7 @@ typedef struct naru__preface naru__preface;
 typedef struct naru__guest naru__guest;
 typedef struct naru__guest_address naru__guest_address;
 typedef struct naru__network naru__network;
+typedef struct naru__served naru__served;
 typedef struct naru__deal naru__deal;
 typedef struct naru__hand naru__hand;
 typedef struct naru__budget_member naru__budget_member;
@@ -45,6 +46,7 @@ typedef struct naru__listening {
     naru__listener *listener;
     naru_tls *tls;                  /* NULL: plain */
     bool proxy;                     /* a PROXY header comes first */
+    bool http2;                     /* it may begin with HTTP/2's preface */
     naru_succession *succession;    /* that hands it on; NULL: none */
     struct naru__listening **dealt; /* for whom it accepts; see deal.h; NULL: for its own server */
     uint32_t dealt_count;
@@ -58,6 +60,8 @@ typedef struct naru__arrival {
     uint64_t until_ms;           /* the deadline of its first request */
     naru_span bytes;             /* that were read of it already; not with TLS, unless it comes in a parcel */
     naru__stream_parcel *parcel; /* from another loop; NULL: fd is a socket's */
+    bool http2;                  /* it may begin with HTTP/2's preface */
+    naru__stream *over;          /* a stream of HTTP/2 instead of fd; NULL: a socket */
 } naru__arrival;
 
 /* The Closes of a stop; see spread.c. */
@@ -85,6 +89,7 @@ struct naru_server {
     naru__network *trusted;
     size_t trusted_count;
     naru__preface *prefaces;   /* connections of which a PROXY header is still awaited */
+    naru__served *served;      /* connections that speak HTTP/2; their streams are in the other lists */
     naru__exchange *exchanges; /* connections that speak HTTP */
     naru_conn *conns;          /* those that are WebSockets */
     size_t connections;        /* both kinds */

@@ -2,6 +2,7 @@
 #include "server/server.h"
 
 #include "server/exchange.h"
+#include "server/http2.h"
 #include "server/proxy.h"
 
 enum { DEADLINE_MS = 10000 };
@@ -44,6 +45,7 @@ void naru__server_end_all(naru_server *server)
     while (server->conns) {
         naru__conn_destroy(server->conns);
     }
+    naru__served_end_all(server);
 }
 
 static void on_deadline(naru__loop_timer *timer)
@@ -110,6 +112,7 @@ static void stop(naru_server *server, const naru_stop_options *options, void (*s
             naru__server_listen_end(server);
         }
         stop_exchanges(server);
+        naru__served_leave_all(server);
     }
     naru__spread_start(server, options->spread_ms, options->close_code ? options->close_code : 1001);
     naru__server_check_stopped(server);
