@@ -7,7 +7,8 @@
  *   naru_sio_on(chat, "chat message", on_message, NULL);      and in on_message:
  *   naru_sio_emit_to(naru_sio_all(chat), "chat message", naru_sio_event_args(event), NULL);
  *
- * Everything lives on the server's loop and is called on its thread. A socket is good from its first callback until its
+ * Everything lives on the server's loop and is called on its thread; naru_sio_group_new makes one server of several
+ * loops. A socket is good from its first callback until its
  * disconnect callback returns, and longer while naru_sio_socket_ref holds it. Listeners may emit, join, leave,
  * disconnect and take listeners off, also their own. A `const char *` name is a NUL-terminated UTF-8 string, and is
  * copied. Source: Socket.IO protocol 5 and 4. */
@@ -228,8 +229,9 @@ NARU_API void naru_sio_on_new_namespace(naru_sio *io, void (*made)(naru_sio_name
 
 /* Asked before "connection", one after the other, in the order they were added. Each calls exactly one of naru_sio_next
  * and naru_sio_refuse, at once or later; the handle is gone after it. The socket is not connected yet: what is emitted
- * to it is refused; joins hold. One that comes back is who it was already: its id, rooms and data, naru_sio_socket_recovered. Both
- * calls are fine when the client has gone meanwhile. For HTTP requests see naru_eio_options. errors NARU_ERR_MEMORY. */
+ * to it is refused; joins hold. One that comes back is who it was already: its id, rooms and data,
+ * naru_sio_socket_recovered. Both calls are fine when the client has gone meanwhile. For HTTP requests see
+ * naru_eio_options. errors NARU_ERR_MEMORY. */
 typedef struct naru_sio_gate naru_sio_gate;
 typedef void naru_sio_middleware(naru_sio_socket *socket, naru_sio_gate *gate, void *user);
 NARU_API naru_status naru_sio_use(naru_sio_namespace *nsp, naru_sio_middleware *middleware, void *user);

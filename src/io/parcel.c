@@ -1,5 +1,5 @@
-/* A connection on its way from one loop to another: the descriptor, the TLS session, and what was not sent yet. What the
- * peer has sent stays in the kernel, or with the session.
+/* A connection on its way from one loop to another: the descriptor, the TLS session, and what was not sent yet. What
+ * the peer has sent stays in the kernel, or with the session.
  *
  * Memory of the cache of one loop may be given back to that of another, since both hold single blocks of what is below
  * them: that must be the same. Not for: io_uring, of which nobody knows what it has received. Source: none. */

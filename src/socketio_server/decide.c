@@ -1,5 +1,5 @@
-/* Which namespace a client means: one that there is, or a child of the first parent that wants it. A parent may take its
- * time to say so; the client waits meanwhile, and may go.
+/* Which namespace a client means: one that there is, or a child of the first parent that wants it. A parent may take
+ * its time to say so; the client waits meanwhile, and may go.
  *
  * Not for: what becomes of the client then (connect.c). Source: socket.io's Server._checkNamespace. */
 #include "base/memory.h"

@@ -49,13 +49,13 @@ static bool is_logged(const emission *e)
     return is_numbered(e) && !e->out.is_volatile;
 }
 
-typedef struct names {
+typedef struct name_list {
     naru_span *names;
     uint32_t count;
     size_t bytes;
-} names;
+} name_list;
 
-static bool names_join(names *list, const naru_allocator *allocator, naru_span first, const naru_span *a,
+static bool names_join(name_list *list, const naru_allocator *allocator, naru_span first, const naru_span *a,
                        size_t a_count, const naru_span *b, size_t b_count)
 {
     list->bytes = (1 + a_count + b_count) * sizeof(naru_span);
@@ -81,7 +81,7 @@ static void log_event(emission *e)
     naru_sio *io = target->nsp->io;
     naru_span only = target->only ? naru__sio_id(target->only) : (naru_span){0};
     naru_span sender = target->sender ? naru__sio_id(target->sender) : (naru_span){0};
-    names rooms = {0}, except = {0};
+    name_list rooms = {0}, except = {0};
     bool there = names_join(&rooms, io->allocator, only, target->rooms, target->rooms_count, target->rooms_more,
                             target->rooms_more_count) &&
                  names_join(&except, io->allocator, sender, target->except, target->except_count, target->except_more,
@@ -262,13 +262,13 @@ naru_status naru_sio_emit_ack(naru_sio_socket *socket, uint32_t timeout_ms, cons
 
 /* ---- to many ---------------------------------------------------------------------------------------------------- */
 
-typedef struct words {
+typedef struct wording {
     const char *event;
     naru_sio_args args;
     const naru__sio_letter *letter; /* instead of them */
-} words;
+} wording;
 
-static naru_status emit_in(const naru_sio_target *target, const words *words, naru__sio_poll *poll,
+static naru_status emit_in(const naru_sio_target *target, const wording *words, naru__sio_poll *poll,
                            naru_sio_outcome *outcome)
 {
     emission e;
@@ -287,7 +287,7 @@ static naru_status emit_in(const naru_sio_target *target, const words *words, na
     return status;
 }
 
-static naru_status emit_all(const naru_sio_target *target, const words *words, naru__sio_poll *poll,
+static naru_status emit_all(const naru_sio_target *target, const wording *words, naru__sio_poll *poll,
                             naru_sio_outcome *outcome)
 {
     if (target->nsp->kind != NARU__SIO_PARENT) {
@@ -308,13 +308,13 @@ static naru_status emit_all(const naru_sio_target *target, const words *words, n
 void naru__sio_emit_letter(const naru_sio_target *target, const naru__sio_letter *letter, naru__sio_poll *poll)
 {
     naru_sio_outcome outcome = {0};
-    words words = {.letter = letter};
+    wording words = {.letter = letter};
     naru_status status = emit_all(target, &words, poll, &outcome);
     (void)status; /* without memory nobody hears it here, as where it comes from */
 }
 
 /* errors as naru__sio_publish, and what the arguments are refused for. */
-static naru_status tell_others(const naru_sio_target *target, const words *words, naru__sio_poll *poll)
+static naru_status tell_others(const naru_sio_target *target, const wording *words, naru__sio_poll *poll)
 {
     naru_sio *io = target->nsp->io;
     naru__sio_letter draft = {.kind = NARU__SIO_LETTER_EVENT, .question = poll ? naru__sio_poll_id(poll) : 0};
@@ -344,7 +344,7 @@ static naru_status tell_others(const naru_sio_target *target, const words *words
     return status;
 }
 
-static naru_status emit_everywhere(const naru_sio_target *target, const words *words, naru__sio_poll *poll,
+static naru_status emit_everywhere(const naru_sio_target *target, const wording *words, naru__sio_poll *poll,
                                    naru_sio_outcome *outcome)
 {
     naru_status status = naru__sio_goes_round(target) ? tell_others(target, words, poll) : NARU_OK;
@@ -362,7 +362,7 @@ naru_status naru_sio_emit_to(naru_sio_target target, const char *event, naru_sio
     naru_sio_outcome outcome = {0};
     naru_status status = check(&target, event);
     if (status == NARU_OK) {
-        words words = {.event = event, .args = args};
+        wording words = {.event = event, .args = args};
         status = emit_everywhere(&target, &words, NULL, &outcome);
     }
     if (outcome_out) {
@@ -383,7 +383,7 @@ naru_status naru_sio_emit_to_ack(naru_sio_target target, const char *event, naru
     if (!poll) {
         return NARU_ERR_MEMORY;
     }
-    words words = {.event = event, .args = args};
+    wording words = {.event = event, .args = args};
     status = emit_everywhere(&target, &words, poll, &outcome);
     if (status) {
         naru__sio_poll_cancel(poll);

@@ -1,5 +1,6 @@
 /* Whose session an id names, where several servers share their clients: of our own ids the byte in front of the counter
- * says it, of those that the application makes two characters behind them. The rest of an id is as hard to guess as ever.
+ * says it, of those that the application makes two characters behind them. The rest of an id is as hard to guess as
+ * ever.
  *
  * Not for: how a request gets there (group.c). Source: none. */
 #include "engine_inside.h"

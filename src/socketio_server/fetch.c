@@ -1,5 +1,5 @@
-/* fetchSockets: who is meant by a target on all loops, as they were when each loop was asked. What another loop knows of
- * a socket comes as JSON. Source: socket.io's BroadcastOperator.fetchSockets. */
+/* fetchSockets: who is meant by a target on all loops, as they were when each loop was asked. What another loop knows
+ * of a socket comes as JSON. Source: socket.io's BroadcastOperator.fetchSockets. */
 #include "group.h"
 
 #include "base/memory.h"

@@ -1,8 +1,9 @@
 /* Servers of one process, each on its own loop, that are one to their clients: what they say to each other.
  *
- * There is one order of letters for all: who publishes one puts it, under the group's lock, into the inbox of each other
- * member, takes what lies in its own, reads that, and then does here what the letter says. So what every loop does is in
- * the order of the lock, and nothing that a loop sends to one of its sockets overtakes what it sent to many before.
+ * There is one order of letters for all: who publishes one puts it, under the group's lock, into the inbox of each
+ * other member, takes what lies in its own, reads that, and then does here what the letter says. So what every loop
+ * does is in the order of the lock, and nothing that a loop sends to one of its sockets overtakes what it sent to many
+ * before.
  *
  *  group.c       members, inboxes, waking
  *  letter.c      what a letter holds

@@ -1,5 +1,5 @@
-/* A packet middleware that takes its time: its event is held, a copy of it, and what its socket sends behind it waits in
- * order, within limits. Answers to our own questions do not wait: a middleware may ask the client something.
+/* A packet middleware that takes its time: its event is held, a copy of it, and what its socket sends behind it waits
+ * in order, within limits. Answers to our own questions do not wait: a middleware may ask the client something.
  *
  * Only the first of a socket's holds is ever the application's. One that the socket has left behind is nobody's but the
  * application's, and goes when that gives it back. Source: none; socket.io's Socket.use keeps no order. */

@@ -107,3 +107,4 @@ async function storm(...args) {
 
 await storm('--eio3', '--admin');
 await storm('--eio3', '--recovery', '200');
+await storm('--eio3', '--threads', '3');

@@ -135,7 +135,7 @@ const threads = {
   async 'children of a parent hear it on all threads'(c) {
     const root = await connect(c);
     const children = await Promise.all(Array.from({ length: 2 * THREADS }, async () => {
-      const socket = c.add(io(`${c.url}/dynamic-1`, { transports: ['websocket'], forceNew: true, reconnection: false, rejectUnauthorized: false }));
+      const socket = open({ ...c, url: `${c.url}/dynamic-1` });
       await next(socket, 'name');
       return socket;
     }));
@@ -179,7 +179,8 @@ const byHand = {
     for (let i = 0; i < THREADS; i++) {
       const other = connection(c);
       const text = i ? `421["echo",${i}]` : '40';
-      other.write(`POST ${at} HTTP/1.1\r\nHost: here\r\nContent-Length: ${text.length}\r\n\r\n${text}GET ${at} HTTP/1.1\r\nHost: here\r\n\r\n`);
+      const post = `POST ${at} HTTP/1.1\r\nHost: here\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+      other.write(`${post}GET ${at} HTTP/1.1\r\nHost: here\r\n\r\n`);
       assert.deepEqual(await other.answer(), { status: 200, body: 'ok' });
       assert.match((await other.answer()).body, i ? new RegExp(`^431\\[${i}\\]$`) : /^40/);
     }

@@ -9,6 +9,8 @@ enum { PEERS = 200, SESSION_BYTES_MAX = 1600, TURNS = 12 };
 typedef struct site {
     rig rig;
     naru_sio *io;
+    naru_sio_hold *hold;         /* given back in a later turn */
+    naru_sio_decision *decision; /* the same */
     unsigned connected, disconnected, answered, asked, echoed;
 } site;
 
@@ -85,17 +87,53 @@ static void on_echo(naru_sio_socket *socket, const naru_sio_event *event, void *
     self->echoed += naru_sio_answer(event, naru_sio_event_args(event)) >= 0;
 }
 
+static naru_status hold_one(naru_sio_socket *socket, const naru_sio_event *event, void *user)
+{
+    site *self = user;
+    bool echo = naru_span_equal(naru_sio_event_name(event), naru_span_of("echo"));
+    naru_sio_hold *hold = echo && !self->hold ? naru_sio_event_hold(event) : NULL;
+    (void)socket;
+    self->hold = hold ? hold : self->hold;
+    return hold ? NARU_MORE : NARU_OK;
+}
+
+static void decide_later(naru_sio_decision *decision, naru_span name, naru_span auth, void *user)
+{
+    site *self = user;
+    (void)name, (void)auth;
+    if (self->decision) {
+        naru_sio_decided(decision, false);
+    } else {
+        self->decision = decision;
+    }
+}
+
+static void give_back(site *self)
+{
+    naru_sio_hold *hold = self->hold;
+    naru_sio_decision *decision = self->decision;
+    self->hold = NULL;
+    self->decision = NULL;
+    if (hold) {
+        naru_sio_hold_end(hold, NARU_OK);
+    }
+    if (decision) {
+        naru_sio_decided(decision, true);
+    }
+}
+
 static naru_status set_up(site *self)
 {
     naru_sio_namespace *root = naru_sio_of(self->io, "/");
     naru_sio_namespace *children = naru_sio_of_pattern(self->io, "/child-*");
-    if (!root || !children) {
+    if (!root || !children || !naru_sio_of_deciding(self->io, decide_later, self)) {
         return NARU_ERR_MEMORY;
     }
     naru_status status = naru_sio_use(root, let_in, self);
     status = status ? status : naru_sio_on_connection(root, on_connection, self);
     status = status ? status : naru_sio_on_disconnect(root, on_disconnect, self);
     status = status ? status : naru_sio_on(root, "work", on_work, self);
+    status = status ? status : naru_sio_use_packet(root, hold_one, self);
     status = status ? status : naru_sio_on(root, "echo", on_echo, self);
     return status ? status : naru_sio_on(children, "echo", on_echo, self);
 }
@@ -116,6 +154,7 @@ static void site_close(site *self)
 {
     rig_memory.fail_at = 0;
     naru_sio_free(self->io);
+    give_back(self);
     CHECK_EQ(self->connected, self->disconnected);
     CHECK_EQ(self->asked, self->answered);
     rig_close(&self->rig);
@@ -127,6 +166,7 @@ static void turns(site *self)
 {
     for (int i = 0; i < TURNS; i++) {
         naru_loop_turn(self->rig.loop, 0);
+        give_back(self);
     }
 }
 
@@ -191,6 +231,9 @@ static void talk(site *self, bool whole)
     peer_text(&p, "431[true]");
     peer_text(&p, "451-2[\"echo\",{\"_placeholder\":true,\"num\":0}]");
     binary(&p);
+    peer_text(&p, "42[\"behind it\",\"waits\"]");
+    turns(self);
+    peer_text(&p, "40/decided,");
     turns(self);
     peer_text(&p, "40/child-1,");
     peer_text(&p, "42/child-1,3[\"echo\"]");

@@ -206,6 +206,51 @@ TEST(a_replay_is_not_given_twice)
     naru__sio_recovery_free(recovery);
 }
 
+TEST(a_session_that_was_not_let_in_is_away_again)
+{
+    naru__sio_recovery *recovery = fresh(NULL);
+    naru__sio_recovery_restored restored;
+    CHECK_EQ(naru__sio_recovery_enter(recovery, naru_span_of("pid1"), &ann), NARU_OK);
+    CHECK_EQ(save(recovery, 0, 0, &ann, 1000), NARU_OK);
+    CHECK_EQ(emit(recovery, "m", "room1", NULL, 1001), NARU_OK);
+    CHECK_EQ(restore(recovery, (naru_span){0}, &bob, 2000, &restored), NARU_OK);
+    naru_span rooms[] = {naru_span_of("sid1"), naru_span_of("room1")};
+    restored.session.rooms = rooms;
+    restored.session.pid = naru_span_of("pid1");
+    restored.session.sid = naru_span_of("sid1");
+    restored.session.data = naru_span_of("{\"user\":2}");
+    CHECK_EQ(naru__sio_recovery_give_back(recovery, &restored.session, &ann), NARU_ERR_STATE);
+    CHECK_EQ(naru__sio_recovery_give_back(recovery, &restored.session, &bob), NARU_OK);
+    /* Its time runs on, and nothing was replayed: from the same place it may come again. */
+    CHECK_EQ(naru__sio_recovery_expire_at_ms(recovery), 121000u);
+    CHECK_EQ(restore(recovery, (naru_span){0}, &ann, 120999, &restored), NARU_OK);
+    CHECK_SPAN(restored.session.data, "{\"user\":2}");
+    check_replay(recovery, &restored, "m");
+    naru__sio_recovery_free(recovery);
+}
+
+TEST(those_that_are_away_expire_in_their_order)
+{
+    naru__sio_recovery *recovery = fresh(NULL);
+    naru__sio_recovery_restored restored;
+    naru__sio_recovery_session session = {.pid = naru_span_of("pid2"), .sid = naru_span_of("sid2")};
+    CHECK_EQ(naru__sio_recovery_enter(recovery, naru_span_of("pid1"), &ann), NARU_OK);
+    CHECK_EQ(naru__sio_recovery_enter(recovery, naru_span_of("pid2"), &bob), NARU_OK);
+    CHECK_EQ(save(recovery, 0, 0, &ann, 1000), NARU_OK);
+    CHECK_EQ(restore(recovery, (naru_span){0}, &ann, 1500, &restored), NARU_OK);
+    CHECK_EQ(naru__sio_recovery_save(recovery, &session, &bob, 2000), NARU_OK);
+    session.pid = naru_span_of("pid1");
+    session.sid = naru_span_of("sid1");
+    CHECK_EQ(naru__sio_recovery_give_back(recovery, &session, &ann), NARU_OK);
+    CHECK(!naru__sio_recovery_expire(recovery, 120999, &session));
+    REQUIRE(naru__sio_recovery_expire(recovery, 121000, &session));
+    CHECK_SPAN(session.sid, "sid1");
+    CHECK(!naru__sio_recovery_expire(recovery, 121999, &session));
+    REQUIRE(naru__sio_recovery_expire(recovery, 122000, &session));
+    CHECK_SPAN(session.sid, "sid2");
+    naru__sio_recovery_free(recovery);
+}
+
 TEST(a_session_serves_once)
 {
     naru__sio_recovery *recovery = ann_saw_a_and_went();
@@ -363,6 +408,8 @@ TEST_MAIN({"what was missed comes again", what_was_missed_comes_again},
           {"a quiet client is not lost when the log moves on", a_quiet_client_is_not_lost_when_the_log_moves_on},
           {"a ghost lets go first", a_ghost_lets_go_first},
           {"a replay is not given twice", a_replay_is_not_given_twice},
+          {"a session that was not let in is away again", a_session_that_was_not_let_in_is_away_again},
+          {"those that are away expire in their order", those_that_are_away_expire_in_their_order},
           {"a session serves once", a_session_serves_once}, {"sessions and events expire", sessions_and_events_expire},
           {"the log is bounded", the_log_is_bounded},
           {"an event that does not fit is a gap", an_event_that_does_not_fit_is_a_gap},
