@@ -2,8 +2,10 @@
 #include "wire/server_rig.h"
 
 #include "server/files.h"
+#include <errno.h>
 #include <ftw.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 enum { BIG_BYTES = 3 * 1024 * 1024 + 17 };
 
@@ -102,6 +104,12 @@ static answer ask(tree *self, const char *method, const char *path, const char *
     return a;
 }
 
+/* Without openat2 (kernels before 5.6, some sandboxes) no link is followed. Asked for nothing, it says EINVAL. */
+static bool kernel_opens_beneath(void)
+{
+    return syscall(SYS_openat2, -1, NULL, NULL, 0) < 0 && errno != ENOSYS && errno != EPERM;
+}
+
 static void check_given(tree *self, const char *path, const char *body, const char *type)
 {
     answer a = ask(self, "GET", path, "");
@@ -135,7 +143,11 @@ TEST(types_and_folders)
     check_given(&self, "/f/app.JS", "js", "text/javascript; charset=utf-8");
     check_given(&self, "/f/empty.css", "", "text/css; charset=utf-8");
     check_given(&self, "/f/noend", "0123456789", "application/octet-stream");
-    check_given(&self, "/f/inside.txt", "0123456789", "text/plain; charset=utf-8");
+    if (kernel_opens_beneath()) {
+        check_given(&self, "/f/inside.txt", "0123456789", "text/plain; charset=utf-8");
+    } else {
+        check_refused(&self, "/f/inside.txt", 404);
+    }
     check_given(&self, "/f/a%20b%C3%A9.txt?x=1", "named", "text/plain; charset=utf-8");
     check_given(&self, "/f/sub/../noend", "0123456789", "application/octet-stream");
     check_refused(&self, "/f/none", 404);
@@ -201,7 +213,7 @@ TEST(opening_beneath)
         CHECK(!opens(naru__files_open_by_steps(open(self.public, O_PATH | O_DIRECTORY | O_CLOEXEC), refused[i])));
     }
     CHECK(opens(naru__files_open_beneath(self.public, "sub/index.html")));
-    CHECK(opens(naru__files_open_beneath(self.public, "inside.txt")));
+    CHECK_EQ(opens(naru__files_open_beneath(self.public, "inside.txt")), kernel_opens_beneath());
     CHECK(opens(naru__files_open_by_steps(open(self.public, O_PATH | O_DIRECTORY | O_CLOEXEC), "sub/index.html")));
     CHECK(!opens(naru__files_open_by_steps(open(self.public, O_PATH | O_DIRECTORY | O_CLOEXEC), "inside.txt")));
     tree_close(&self);

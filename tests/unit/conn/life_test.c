@@ -45,7 +45,8 @@ TEST(without_messages_it_is_closed)
         }
         REQUIRE(peer_read_until(&h, &in, at + 10));
     }
-    CHECK(at > 0);
+    /* On a machine that stalls it may be over before the first ping. That neither ping nor pong moves the deadline is
+     * asked below, where no time passes. */
     CHECK(wall_ms() - began + 2 >= SHORT_MS);
     check_close(&h, &in, at, 1001, "idle too long");
 }

@@ -209,7 +209,11 @@ static int run_out_of_descriptors(void)
             return 2;
         }
     }
-    struct rlimit limit = {(rlim_t)lowest_free + 6, (rlim_t)lowest_free + 6};
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return 3;
+    }
+    limit.rlim_cur = (rlim_t)lowest_free + 6;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
         return 3;
     }
