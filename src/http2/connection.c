@@ -67,6 +67,15 @@ static void fail_lanes(naru__http2 *http2, naru_status why, int system_error, co
     }
 }
 
+static void delete_session(naru__http2 *http2)
+{
+    if (http2->memory.failed) {
+        naru__http2_memory_drop(&http2->memory);
+    } else {
+        nghttp2_session_del(http2->session);
+    }
+}
+
 static void end(naru__http2 *http2, naru_status why, int system_error, const char *text)
 {
     if (http2->phase == NARU__HTTP2_GONE) {
@@ -77,7 +86,7 @@ static void end(naru__http2 *http2, naru_status why, int system_error, const cha
     naru__loop_timer_stop(http2->loop, &http2->timer);
     naru__loop_defer_cancel(http2->loop, &http2->work);
     naru__intake_forget(http2);
-    nghttp2_session_del(http2->session);
+    delete_session(http2);
     if (http2->calls && http2->calls->on_gone) {
         http2->calls->on_gone(http2);
     }
@@ -375,7 +384,7 @@ static naru__http2 *begin(naru__stream *beneath, const naru__http2_options *opti
     http2->beneath = beneath;
     http2->loop = beneath->loop;
     http2->allocator = allocator;
-    http2->memory = naru__http2_memory(allocator);
+    naru__http2_memory_init(&http2->memory, allocator);
     http2->calls = calls;
     http2->user = user;
     http2->options = *options;
@@ -385,7 +394,7 @@ static naru__http2 *begin(naru__stream *beneath, const naru__http2_options *opti
     http2->idle_since_ms = naru_loop_now_ms(http2->loop);
     naru__intake_init(http2);
     if (!naru__http2_make_session(http2)) {
-        nghttp2_session_del(http2->session);
+        delete_session(http2);
         naru__free(allocator, http2, sizeof *http2);
         return NULL;
     }

@@ -151,6 +151,9 @@ static inline const h2_frame *h2_next(h2_peer *p)
     got->id = h2_number(p->at.data + 5);
     memcpy(got->payload, p->at.data + 9, got->size);
     peer_take(&p->at, got->size + 9);
+    if (got->type == NGHTTP2_SETTINGS && !(got->flags & H2_ACK)) {
+        h2_send(p, NGHTTP2_SETTINGS, H2_ACK, 0, NULL, 0); /* from now on the server's windows are as it told */
+    }
     return got;
 }
 
