@@ -51,6 +51,7 @@ static const option options[] = {
      0},
     {OPTION_TEXT, 0, "pinned-key", "HASH", "accept only this public key: its SHA-256 in base64", AT(pinned_key), 0, 0},
     {OPTION_ON, 'k', "insecure", NULL, "check nothing; only for trying things out", AT(insecure), 0, 0},
+    {OPTION_ON, 0, "http2", NULL, "wss over HTTP/2 where the server takes it (RFC 8441)", AT(http2), 0, 0},
     {.help = "Messages:"},
     {OPTION_ON, 'b', "binary", NULL, "send binary messages instead of text", AT(binary), 0, 0},
     {OPTION_ON, 0, "whole", NULL, "all of stdin is one message; else each line is one", AT(whole), 0, 0},

@@ -35,6 +35,7 @@ typedef struct connect_settings {
     const char *key_file;
     const char *server_name;
     bool insecure;
+    bool http2;
     bool deflate;
     uint32_t ping_interval_ms; /* 0: never */
     uint32_t timeout_ms;

@@ -120,6 +120,7 @@ static void make_target(const connect_session *session, connect_target *self)
         .proxy_tls = session->trust->proxy,
         .handshake_timeout_ms = settings->timeout_ms,
         .allow_bad_ports = true,
+        .http2 = settings->http2,
         .cookies = self->cookies,
         .cookies_count = read_cookies(&settings->cookies, self->cookies),
     };

@@ -120,6 +120,10 @@ typedef struct naru_client_options {
     /* Without proxy: what http_proxy (for ws), https_proxy or HTTPS_PROXY (for wss), else all_proxy or ALL_PROXY name;
      * and, without no_proxy, no_proxy or NO_PROXY. Read during naru_client_open. */
     bool proxy_environment;
+    /* Offer HTTP/2 for wss by ALPN, and open the WebSocket by extended CONNECT if the server chooses and allows it; else
+     * over HTTP/1.1 as without, if need be by a second connection. Each client has an HTTP/2 connection of its own. source
+     * RFC 8441 */
+    bool http2;
     uint32_t redirects_max; /* how many 301, 302, 303, 307 and 308 are followed; 0: none, each is a failure */
 } naru_client_options;
 
@@ -176,6 +180,7 @@ NARU_API naru_ready_state naru_client_state(const naru_client *client);
  * NARU_QUEUE_DROP_OLDEST it counts what was dropped until the queue is empty. */
 NARU_API uint64_t naru_client_buffered_bytes(const naru_client *client);
 NARU_API naru_span naru_client_url(const naru_client *client);        /* serialised, with ws or wss */
+NARU_API bool naru_client_is_http2(const naru_client *client);        /* since open: is it over HTTP/2? */
 NARU_API naru_span naru_client_protocol(const naru_client *client);   /* empty before open or when none was chosen */
 NARU_API naru_span naru_client_extensions(const naru_client *client); /* as the server answered */
 NARU_API const naru_http_head *naru_client_response(const naru_client *client); /* the 101; NULL before open */

@@ -47,6 +47,7 @@ static void release(naru_client *client)
 {
     naru__client_stop(client);
     naru__client_opening_free(client);
+    naru__http2_abandon(client->http2);
     naru_http_head_free(client->head);
     naru_url_deinit(&client->url);
     naru_buf_deinit(&client->marks);
@@ -236,6 +237,11 @@ void naru_client_resume(naru_client *client)
 naru_span naru_client_url(const naru_client *client)
 {
     return naru_buf_span(&client->url.text);
+}
+
+bool naru_client_is_http2(const naru_client *client)
+{
+    return client->was_open && client->multiplexed;
 }
 
 naru_span naru_client_protocol(const naru_client *client)

@@ -11,6 +11,7 @@
 
 #include "client/proxy.h"
 #include "conn/conn.h"
+#include "http2/http2.h"
 #include "io/names.h"
 #include "io/stream.h"
 #include <naru/client.h>
@@ -59,6 +60,7 @@ typedef struct naru__client_opening {
     naru__loop_timer timer;
     uint32_t timeout_ms;
     unsigned interim;
+    bool http2;   /* to be offered */
     bool refused; /* an answer other than the one wanted is in, its body is being read */
     bool failed;
     naru_http_body framing;
@@ -77,6 +79,7 @@ struct naru_client {
     naru_span protocol;            /* into head */
     naru__client_opening *opening; /* NULL once it is open, or has failed and told so */
     naru__stream *stream;          /* until the connection takes it over */
+    naru__http2 *http2;            /* that the stream is one of; NULL: HTTP/1.1 */
     naru_conn *conn;
     naru__deferred finish; /* tells of a failed opening */
     naru_buf marks;        /* see buffered.c */
@@ -85,6 +88,7 @@ struct naru_client {
     uint8_t state; /* naru_ready_state; see naru_client_state for what the connection adds */
     uint8_t calling;
     bool was_open;
+    bool multiplexed; /* over HTTP/2 */
     bool freed;
     bool aborted;
     bool paused;
@@ -147,6 +151,10 @@ void naru__client_redirect(naru_client *client);          /* the client may be g
 NARU_MUST_USE naru_status naru__client_default_tls(naru_tls **tls_out, char *reason, size_t reason_bytes);
 
 /* ---- handshake.c -------------------------------------------------------------------------------------------- */
+
+/* multiplex.c: the server chose HTTP/2. And: it knows no WebSockets over it, so ask it again without. */
+void naru__client_multiplex(naru_client *client);
+void naru__client_set_out_plainly(naru_client *client);
 
 extern const naru__stream_handler naru__client_handshake;
 void naru__client_send_request(naru_client *client); /* its on_ready */

@@ -38,7 +38,11 @@ void naru__client_send_request(naru_client *client)
 
 static void on_ready(naru__stream *stream)
 {
-    naru__client_send_request(stream->owner);
+    if (naru__stream_chose_http2(stream)) {
+        naru__client_multiplex(stream->owner);
+    } else {
+        naru__client_send_request(stream->owner);
+    }
 }
 
 static void on_data(naru__stream *stream, uint8_t *bytes, size_t size)
@@ -76,7 +80,12 @@ void naru__client_stream_ended(naru_client *client, naru_status why)
 
 static void on_end(naru__stream *stream, naru_status why)
 {
-    naru__client_stream_ended(stream->owner, why);
+    const naru_client *client = stream->owner;
+    if (why == NARU_ERR_UNSUPPORTED && client->opening->http2) {
+        naru__client_set_out_plainly(stream->owner);
+    } else {
+        naru__client_stream_ended(stream->owner, why);
+    }
 }
 
 const naru__stream_handler naru__client_handshake = {.on_ready = on_ready, .on_data = on_data, .on_end = on_end};

@@ -83,6 +83,7 @@ static bool make_opening(naru_client *client, const naru_client_options *options
     opening->timeout_ms = options->handshake_timeout_ms ? options->handshake_timeout_ms : HANDSHAKE_TIMEOUT_MS;
     opening->redirects_max = options->redirects_max;
     opening->allow_bad_ports = options->allow_bad_ports;
+    opening->http2 = options->http2;
     naru_buf_init(&opening->request, allocator);
     naru_buf_init(&opening->fields, allocator);
     naru_buf_init(&opening->credentials, allocator);

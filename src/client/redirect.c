@@ -118,6 +118,7 @@ static void set_out_again(naru_client *client)
     const char *reason = "";
     client->opening->redirects++;
     client->opening->interim = 0;
+    client->multiplexed = false;
     naru__stream_close(client->stream);
     client->stream = NULL;
     if (naru__client_next_answer(client)) {

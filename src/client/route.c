@@ -185,6 +185,8 @@ static void proxy_done(naru_client *client, const naru_input *rest)
     } else if (naru__stream_start_tls(client->stream, route->tls, route->tls_name)) {
         naru_client_failure failure = {.phase = NARU_PHASE_TLS, .status = NARU_ERR_TLS};
         naru__client_fail(client, &failure, "TLS cannot be set up for this host name");
+    } else if (client->opening->http2) {
+        naru__stream_offer_http2(client->stream);
     }
 }
 
@@ -243,6 +245,7 @@ static naru_status dial(naru_client *client)
 {
     naru__route *route = &client->opening->route;
     naru__dial to = {.host = route->host, .port = route->port, .tls = route->tls, .tls_name = route->tls_name};
+    to.http2 = client->opening->http2;
     route->in_proxy = route->proxy.kind != NARU__PROXY_NONE;
     if (route->in_proxy) {
         to = (naru__dial){.host = route->proxy.host,

@@ -4,13 +4,7 @@
  * Not for: what becomes of a stream (lane.c). Source: RFC 9113 6, 10.5; nghttp2's manual. */
 #include "inside.h"
 
-enum {
-    RESETS_PER_SECOND = 33,
-    RESETS_BURST = 1000,
-    ODDITIES_PER_SECOND = 100,
-    ODDITIES_BURST = 1000,
-    LAST_KNOWN_TYPE = NGHTTP2_CONTINUATION
-};
+enum { RESETS_PER_SECOND = 33, RESETS_BURST = 1000, ODDITIES_PER_SECOND = 100, ODDITIES_BURST = 1000 };
 
 static naru__http2_lane *lane_of(nghttp2_session *session, int32_t id)
 {
@@ -36,7 +30,7 @@ static bool is_odd(const nghttp2_frame_hd *frame)
     case NGHTTP2_DATA:
         return frame->length == 0 && !(frame->flags & NGHTTP2_FLAG_END_STREAM);
     default:
-        return frame->type > LAST_KNOWN_TYPE;
+        return false; /* of unknown types nghttp2 does not tell, and throws them away */
     }
 }
 
@@ -302,8 +296,9 @@ bool naru__http2_make_session(naru__http2 *http2)
         set_calls(calls);
         nghttp2_option_set_no_auto_window_update(option, 1); /* what a paused stream holds is not given back */
         nghttp2_option_set_no_closed_streams(option, 1);
-        int result = http2->server ? nghttp2_session_server_new3(&http2->session, calls, http2, option, &http2->memory)
-                                   : nghttp2_session_client_new3(&http2->session, calls, http2, option, &http2->memory);
+        int result = http2->server
+                         ? nghttp2_session_server_new3(&http2->session, calls, http2, option, &http2->memory.calls)
+                         : nghttp2_session_client_new3(&http2->session, calls, http2, option, &http2->memory.calls);
         if (result != 0) {
             http2->session = NULL;
         }

@@ -67,6 +67,15 @@ static void fail_lanes(naru__http2 *http2, naru_status why, int system_error, co
     }
 }
 
+static void delete_session(naru__http2 *http2)
+{
+    if (http2->memory.failed) {
+        naru__http2_memory_drop(&http2->memory);
+    } else {
+        nghttp2_session_del(http2->session);
+    }
+}
+
 static void end(naru__http2 *http2, naru_status why, int system_error, const char *text)
 {
     if (http2->phase == NARU__HTTP2_GONE) {
@@ -77,7 +86,7 @@ static void end(naru__http2 *http2, naru_status why, int system_error, const cha
     naru__loop_timer_stop(http2->loop, &http2->timer);
     naru__loop_defer_cancel(http2->loop, &http2->work);
     naru__intake_forget(http2);
-    nghttp2_session_del(http2->session);
+    delete_session(http2);
     if (http2->calls && http2->calls->on_gone) {
         http2->calls->on_gone(http2);
     }
@@ -85,16 +94,36 @@ static void end(naru__http2 *http2, naru_status why, int system_error, const cha
     naru__loop_free_later(http2->loop, http2, sizeof *http2);
 }
 
+static const char over[] = "HTTP/2 connection ended";
+
 void naru__http2_destroy(naru__http2 *http2)
 {
-    end(http2, NARU_ERR_CLOSED, 0, "HTTP/2 connection ended");
+    if (http2->busy) {
+        http2->failed = NARU_ERR_CLOSED;
+    } else {
+        end(http2, NARU_ERR_CLOSED, 0, over);
+    }
+}
+
+void naru__http2_abandon(naru__http2 *http2)
+{
+    if (http2) {
+        http2->calls = NULL;
+        naru__http2_destroy(http2);
+    }
 }
 
 /* All is said. What still comes is dropped, until the peer's end. */
 static void linger(naru__http2 *http2)
 {
     http2->phase = NARU__HTTP2_LINGER;
-    fail_lanes(http2, NARU_ERR_CLOSED, ECONNRESET, "HTTP/2 connection ended");
+    http2->busy = true;
+    fail_lanes(http2, NARU_ERR_CLOSED, ECONNRESET, over);
+    http2->busy = false;
+    if (http2->failed != NARU_OK) {
+        naru__http2_destroy(http2);
+        return;
+    }
     naru__stream_shutdown(http2->beneath);
     naru__loop_timer_start(http2->loop, &http2->timer, naru_loop_now_ms(http2->loop) + NARU__HTTP2_LINGER_MS);
 }
@@ -195,7 +224,6 @@ static void fill(naru__http2 *http2)
     naru__stream *beneath = http2->beneath;
     const uint8_t *bytes;
     ssize_t size = 0;
-    http2->busy = true;
     while (naru__stream_out_size(beneath) < NARU__HTTP2_OUT_HIGH_BYTES) {
         size = nghttp2_session_mem_send(http2->session, &bytes);
         if (size <= 0) {
@@ -206,7 +234,6 @@ static void fill(naru__http2 *http2)
             break;
         }
     }
-    http2->busy = false;
     if (size < 0) {
         http2->failed = NARU_ERR_MEMORY;
     }
@@ -234,18 +261,31 @@ static bool is_over(const naru__http2 *http2)
     return !nghttp2_session_want_read(http2->session) && !nghttp2_session_want_write(http2->session);
 }
 
+static const char *why_failed(const naru__http2 *http2)
+{
+    switch (http2->failed) {
+    case NARU_ERR_MEMORY:
+        return "no memory";
+    case NARU_ERR_UNSUPPORTED:
+        return "the server takes no WebSockets over HTTP/2";
+    default:
+        return over;
+    }
+}
+
 void naru__http2_settle(naru__http2 *http2)
 {
     if (http2->busy || http2->phase >= NARU__HTTP2_LINGER) {
         return;
     }
+    http2->busy = true;
     do {
         work_through_touched(http2);
         fill(http2);
     } while (http2->touched && http2->failed == NARU_OK);
+    http2->busy = false;
     if (http2->failed != NARU_OK) {
-        end(http2, http2->failed, http2->failed == NARU_ERR_MEMORY ? ENOMEM : 0,
-            http2->failed == NARU_ERR_MEMORY ? "no memory" : "the server takes no WebSockets over HTTP/2");
+        end(http2, http2->failed, http2->failed == NARU_ERR_MEMORY ? ENOMEM : 0, why_failed(http2));
         return;
     }
     if (http2->complaint && http2->phase < NARU__HTTP2_FAILED) {
@@ -344,7 +384,7 @@ static naru__http2 *begin(naru__stream *beneath, const naru__http2_options *opti
     http2->beneath = beneath;
     http2->loop = beneath->loop;
     http2->allocator = allocator;
-    http2->memory = naru__http2_memory(allocator);
+    naru__http2_memory_init(&http2->memory, allocator);
     http2->calls = calls;
     http2->user = user;
     http2->options = *options;
@@ -354,7 +394,7 @@ static naru__http2 *begin(naru__stream *beneath, const naru__http2_options *opti
     http2->idle_since_ms = naru_loop_now_ms(http2->loop);
     naru__intake_init(http2);
     if (!naru__http2_make_session(http2)) {
-        nghttp2_session_del(http2->session);
+        delete_session(http2);
         naru__free(allocator, http2, sizeof *http2);
         return NULL;
     }

@@ -13,7 +13,7 @@ typedef struct naru__http2_calls {
     /* A server's peer asks for something: give the stream an owner and a handler; its request's bytes follow. false: it
      * is refused. NULL: a client. */
     bool (*on_stream)(naru__http2 *http2, naru__stream *stream);
-    /* The connection is gone, its stream closed, all of its streams ended. The last thing that is heard of it. */
+    /* The connection is gone, and all of its streams. The last thing that is heard of it. */
     void (*on_gone)(naru__http2 *http2);
 } naru__http2_calls;
 
@@ -47,7 +47,9 @@ naru__stream *naru__http2_beneath(const naru__http2 *http2);
 void naru__http2_receive(naru__http2 *http2, naru_span bytes);
 /* Begin nothing more (GOAWAY), and end when the last stream has. Anywhere. */
 void naru__http2_leave(naru__http2 *http2);
-/* The end, here and now. Not in a callback of its streams. on_gone comes. */
+/* The end, here and now, or behind the callback that this is called in. on_gone comes. */
 void naru__http2_destroy(naru__http2 *http2);
+/* The same, and nothing is heard of it any more. NULL is fine. */
+void naru__http2_abandon(naru__http2 *http2);
 
 #endif

@@ -77,6 +77,15 @@ typedef struct naru__http2_meter {
 /* false: that is too often. */
 bool naru__http2_meter_take(naru__http2_meter *meter, uint64_t now_ms, uint32_t per_second, uint32_t burst);
 
+/* nghttp2's blocks. After one could not be had its session is not to be deleted but dropped: not everything in it is then
+ * in order. */
+typedef struct naru__http2_memory {
+    const naru_allocator *allocator;
+    nghttp2_mem calls;
+    struct naru__http2_block *blocks;
+    bool failed;
+} naru__http2_memory;
+
 /* A block of fields on its way in: one at a time for each connection (9113 4.3). */
 enum { NARU__PSEUDO_METHOD, NARU__PSEUDO_AUTHORITY, NARU__PSEUDO_PATH, NARU__PSEUDO_PROTOCOL, NARU__PSEUDO_STATUS };
 enum { NARU__PSEUDO_COUNT = 5 };
@@ -95,7 +104,7 @@ struct naru__http2 {
     nghttp2_session *session;
     naru_loop *loop;
     const naru_allocator *allocator;
-    nghttp2_mem memory;
+    naru__http2_memory memory;
     const naru__http2_calls *calls;
     void *user;
     naru__http2_options options;
@@ -172,6 +181,7 @@ NARU_MUST_USE naru_status naru__lane_send_request(naru__http2_lane *lane);
 
 /* ---- memory.c ------------------------------------------------------------------------------------------------ */
 
-nghttp2_mem naru__http2_memory(const naru_allocator *allocator);
+void naru__http2_memory_init(naru__http2_memory *memory, const naru_allocator *allocator);
+void naru__http2_memory_drop(naru__http2_memory *memory); /* all blocks */
 
 #endif

@@ -1,4 +1,6 @@
-/* nghttp2's allocations by an allocator of ours, which wants to know sizes: each block says its own in front.
+/* nghttp2's allocations by an allocator of ours. That one wants to know sizes, so that each block says its own in front;
+ * and the blocks of a session are in a list, so that one which ran out of memory is given back whole: nghttp2 1.52 may free a
+ * frame twice then, when a stream could not be put in line.
  *
  * Source: nghttp2's manual (nghttp2_mem). */
 #include "inside.h"
@@ -7,54 +9,87 @@
 
 #include "base/memory.h"
 
-typedef union block_head {
+typedef struct naru__http2_block {
+    struct naru__http2_block *next, **link;
     size_t bytes; /* this head included */
-    max_align_t aligned;
-} block_head;
+    size_t unused;
+} block;
+_Static_assert(sizeof(block) % _Alignof(max_align_t) == 0, "what follows is aligned");
 
-static void *resize(void *block, size_t size, void *user)
+static void put(naru__http2_memory *memory, block *self)
 {
-    const naru_allocator *allocator = user;
-    block_head *old = block ? (block_head *)block - 1 : NULL;
-    if (size > SIZE_MAX - sizeof(block_head)) {
-        return NULL;
+    self->next = memory->blocks;
+    self->link = &memory->blocks;
+    if (self->next) {
+        self->next->link = &self->next;
     }
-    size_t bytes = size + sizeof(block_head);
-    block_head *head = allocator->resize(allocator->user, old, old ? old->bytes : 0, bytes);
-    if (!head) {
-        return NULL;
+    memory->blocks = self;
+}
+
+static void unlink_block(block *self)
+{
+    *self->link = self->next;
+    if (self->next) {
+        self->next->link = self->link;
     }
-    head->bytes = bytes;
-    return head + 1;
 }
 
 static void *take(size_t size, void *user)
 {
-    return resize(NULL, size, user);
+    naru__http2_memory *memory = user;
+    bool fits = size <= SIZE_MAX - sizeof(block);
+    block *self = fits ? naru__alloc(memory->allocator, size + sizeof(block)) : NULL;
+    if (!self) {
+        memory->failed = true;
+        return NULL;
+    }
+    self->bytes = size + sizeof(block);
+    put(memory, self);
+    return self + 1;
+}
+
+static void give_back(void *bytes, void *user)
+{
+    naru__http2_memory *memory = user;
+    if (bytes) {
+        block *self = (block *)bytes - 1;
+        unlink_block(self);
+        naru__free(memory->allocator, self, self->bytes);
+    }
 }
 
 static void *take_zero(size_t count, size_t size, void *user)
 {
-    if (size > 0 && count > SIZE_MAX / size) {
-        return NULL;
-    }
-    void *block = resize(NULL, count * size, user);
-    return block ? memset(block, 0, count * size) : NULL;
+    bool fits = size == 0 || count <= SIZE_MAX / size;
+    void *bytes = take(fits ? count * size : SIZE_MAX, user);
+    return bytes ? memset(bytes, 0, count * size) : NULL;
 }
 
-static void give_back(void *block, void *user)
+static void *resize(void *bytes, size_t size, void *user)
 {
-    if (block) {
-        block_head *head = (block_head *)block - 1;
-        naru__free(user, head, head->bytes);
+    if (!bytes) {
+        return take(size, user);
     }
+    const block *self = (const block *)bytes - 1;
+    size_t kept = self->bytes - sizeof(block) < size ? self->bytes - sizeof(block) : size;
+    void *moved = take(size, user);
+    if (moved) {
+        memcpy(moved, bytes, kept);
+        give_back(bytes, user);
+    }
+    return moved;
 }
 
-nghttp2_mem naru__http2_memory(const naru_allocator *allocator)
+void naru__http2_memory_init(naru__http2_memory *memory, const naru_allocator *allocator)
 {
-    return (nghttp2_mem){.mem_user_data = (void *)(uintptr_t)allocator,
-                         .malloc = take,
-                         .free = give_back,
-                         .calloc = take_zero,
-                         .realloc = resize};
+    *memory = (naru__http2_memory){.allocator = allocator};
+    memory->calls = (nghttp2_mem){
+        .mem_user_data = memory, .malloc = take, .free = give_back, .calloc = take_zero, .realloc = resize};
+}
+
+void naru__http2_memory_drop(naru__http2_memory *memory)
+{
+    while (memory->blocks) {
+        give_back(memory->blocks + 1, memory);
+    }
 }

@@ -38,6 +38,7 @@ struct naru__dialer {
     int last_error;
     size_t last_failed;
     uint16_t port;
+    bool http2;
 };
 
 static const char UNIX_PREFIX[] = "unix:";
@@ -118,6 +119,9 @@ static void connected(attempt *self)
     }
     stream->phase = NARU__STREAM_TLS;
     bool begun = naru__stream_tls_begin(stream, dialer->tls, false, dialer->tls_name);
+    if (begun && dialer->http2) {
+        naru__stream_offer_http2(stream);
+    }
     release(dialer);
     naru__stream_cold_free(stream);
     if (begun) {
@@ -296,6 +300,7 @@ static bool make_dialer(naru__stream *stream, const naru__dial *dial)
     }
     dialer->stream = stream;
     dialer->port = dial->port;
+    dialer->http2 = dial->http2;
     dialer->tls = dial->tls ? naru_tls_ref(dial->tls) : NULL;
     dialer->begin.run = begin;
     dialer->next_attempt.fire = delay_over;

@@ -70,6 +70,7 @@ typedef struct naru__dial {
     uint16_t port;
     naru_tls *tls;        /* NULL: plain */
     const char *tls_name; /* for SNI and the check */
+    bool http2;           /* with TLS: naru__stream_offer_http2 */
 } naru__dial;
 
 /* Resolve (without blocking), connect (every address in turn, IPv6 and IPv4 interleaved, a new attempt each 250 ms
@@ -200,6 +201,9 @@ void naru__listener_close(naru__listener *listener); /* removes its socket file;
 
 /* Names of TLS sessions for those who ask. */
 bool naru__stream_is_tls(const naru__stream *stream);
+/* The client's side, before its handshake begins: offer h2 by ALPN, then http/1.1. Without memory nothing is offered but
+ * what the context does. */
+void naru__stream_offer_http2(naru__stream *stream);
 bool naru__stream_chose_http2(const naru__stream *stream); /* by ALPN; false without TLS. stream_tls.c */
 /* The subject of the certificate that the peer showed and we verified (RFC 4514), cut to fit. false: none. tls.c. */
 bool naru__stream_tls_subject(const naru__stream *stream, char *out, size_t out_bytes);

@@ -59,6 +59,14 @@ void naru__stream_tls_free(naru__stream *stream)
     stream->tls = NULL;
 }
 
+void naru__stream_offer_http2(naru__stream *stream)
+{
+    static const unsigned char both[] = "\x02h2\x08http/1.1";
+    if (stream->tls) {
+        (void)SSL_set_alpn_protos(stream->tls->ssl, both, sizeof both - 1);
+    }
+}
+
 bool naru__stream_chose_http2(const naru__stream *stream)
 {
     const unsigned char *name = NULL;

@@ -6,6 +6,7 @@ foreach(part listen tls)
   naru_unit_test(wire.server_${part} WET SOURCES server_${part}_test.c LIBS OpenSSL::SSL OpenSSL::Crypto LABELS wet
     TIMEOUT 300)
 endforeach()
+naru_unit_test(wire.server_http2 WET SOURCES server_http2_test.c LIBS PkgConfig::NGHTTP2 LABELS wet)
 # Server processes that follow each other; a few times, and often.
 naru_unit_test(wire.server_succession WET SOURCES server_succession_test.c ARGS 3 LABELS wet)
 naru_unit_test(wire.server_succession_often WET SOURCES server_succession_test.c ARGS 20 LABELS wet faults)
