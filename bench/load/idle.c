@@ -9,11 +9,12 @@
 #include "crowd.h"
 #include "process.h"
 
-enum { FIRST = 64, SETTLE_MS = 400 };
+enum { FIRST = 64 };
 
-static void settle(void)
+static void settle(const load_settings *set)
 {
-    struct timespec pause = {.tv_nsec = SETTLE_MS * 1000000L};
+    time_t whole = (time_t)set->settle_seconds;
+    struct timespec pause = {.tv_sec = whole, .tv_nsec = (long)((set->settle_seconds - (double)whole) * 1e9)};
     nanosleep(&pause, NULL);
 }
 
@@ -40,13 +41,13 @@ int load_idle(const load_settings *set)
     static crowd first, rest;
     crowd_open(&first, set, FIRST);
     echo_once(&first);
-    settle();
+    settle(set);
     uint64_t before = process_rss_bytes(set->pid);
     crowd_open(&rest, set, set->connections);
-    settle();
+    settle(set);
     uint64_t idle = process_rss_bytes(set->pid);
     echo_once(&rest);
-    settle();
+    settle(set);
     uint64_t touched = process_rss_bytes(set->pid);
     double count = (double)set->connections;
     printf("{\"start_bytes\":%.0f,\"idle_bytes\":%.0f,\"touched_bytes\":%.0f}\n", (double)before,

@@ -27,9 +27,10 @@ typedef struct load_settings {
     bool deflate, no_context; /* permessage-deflate; without context takeover in either direction */
     bool socketio;            /* events and acknowledgements of Socket.IO */
     double seconds, warmup_seconds;
-    double rate;       /* messages a second, over all connections; 0: closed loop */
-    uint64_t messages; /* stop after so many; 0: after `seconds` */
-    int pid;           /* of the server, to read what it used; 0: unknown */
+    double settle_seconds; /* in idle: before memory is read */
+    double rate;           /* messages a second, over all connections; 0: closed loop */
+    uint64_t messages;     /* stop after so many; 0: after `seconds` */
+    int pid;               /* of the server, to read what it used; 0: unknown */
 } load_settings;
 
 _Noreturn void load_die(const char *what); /* with errno's text */

@@ -35,6 +35,7 @@ static const option_row rows[] = {
      AT(socketio)},
     {"seconds", "to measure; 1", REAL, AT(seconds)},
     {"warmup", "seconds before; 0.2", REAL, AT(warmup_seconds)},
+    {"settle", "in idle: seconds of silence before memory is read; 0.4", REAL, AT(settle_seconds)},
     {"rate", "open loop: messages a second over all connections, latency from the intended time", REAL, AT(rate)},
     {"messages", "stop after so many answers, without warm-up", COUNT, AT(messages)},
     {"pid", "of the server, to read its CPU time and memory", INT, AT(pid)},
@@ -137,7 +138,8 @@ load_settings options_read(int argc, char **argv)
                          .depth = 1,
                          .size = 20,
                          .seconds = 1,
-                         .warmup_seconds = 0.2};
+                         .warmup_seconds = 0.2,
+                         .settle_seconds = 0.4};
     for (int i = 0; i < ROWS; i++) {
         options[i] = (struct option){rows[i].name, rows[i].kind == ON ? no_argument : required_argument, NULL, i};
     }

@@ -32,7 +32,7 @@ typedef struct naru_conn_options {
     uint64_t queue_high_bytes; /* above this mark a send answers NARU_FULL; 64 KiB */
     uint64_t queue_low_bytes;  /* once below it again, on_drain; 16 KiB */
     naru_queue_policy queue_policy;
-    /* Not for noticing a peer that is gone, which pings do. Either costs an open connection 16 bytes. */
+    /* Not for noticing a peer that is gone, which pings do. Either costs an open connection 136 bytes. */
     uint32_t idle_timeout_ms; /* no message either way for so long: it is closed; not while it is paused; 0: never */
     uint32_t age_max_ms;      /* open for so long: it is closed; 0: never */
     uint32_t age_jitter_ms; /* up to so much earlier, drawn for each: who came together does not go together; a tenth */

@@ -63,18 +63,19 @@ static unsigned top_slot(const naru__wheel *wheel, uint64_t at_ms)
 
 static void place(naru__wheel *wheel, naru__timer *timer)
 {
-    if (timer->at_ms <= wheel->swept_ms) {
+    uint64_t at_ms = naru__timer_at_ms(timer);
+    if (at_ms <= wheel->swept_ms) {
         push(&wheel->due, timer);
         return;
     }
-    unsigned highest_bit = 63 - (unsigned)__builtin_clzll(timer->at_ms ^ wheel->swept_ms);
+    unsigned highest_bit = 63 - (unsigned)__builtin_clzll(at_ms ^ wheel->swept_ms);
     unsigned level = highest_bit / NARU__WHEEL_BITS;
     unsigned slot;
     if (level >= TOP) {
         level = TOP;
-        slot = top_slot(wheel, timer->at_ms);
+        slot = top_slot(wheel, at_ms);
     } else {
-        slot = digit(timer->at_ms, level);
+        slot = digit(at_ms, level);
     }
     push(&wheel->slots[level][slot], timer);
     wheel->used[level] |= (uint64_t)1 << slot;
@@ -83,7 +84,8 @@ static void place(naru__wheel *wheel, naru__timer *timer)
 void naru__wheel_start(naru__wheel *wheel, naru__timer *timer, uint64_t at_ms)
 {
     naru__wheel_stop(wheel, timer);
-    timer->at_ms = at_ms;
+    at_ms = at_ms < NARU__TIMER_MARK ? at_ms : NARU__TIMER_MARK - 1;
+    timer->at_ms = (timer->at_ms & NARU__TIMER_MARK) | at_ms;
     place(wheel, timer);
 }
 
@@ -150,7 +152,7 @@ static void move_down(naru__wheel *wheel, unsigned level, unsigned slot)
 static uint64_t earliest(const naru__timer *timer, uint64_t earliest_ms)
 {
     for (; timer; timer = timer->next) {
-        earliest_ms = timer->at_ms < earliest_ms ? timer->at_ms : earliest_ms;
+        earliest_ms = naru__timer_at_ms(timer) < earliest_ms ? naru__timer_at_ms(timer) : earliest_ms;
     }
     return earliest_ms;
 }

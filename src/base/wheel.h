@@ -9,8 +9,15 @@
 typedef struct naru__timer {
     struct naru__timer *next;
     struct naru__timer **link; /* what points at this one; NULL while stopped */
-    uint64_t at_ms;
+    uint64_t at_ms;            /* beside it a mark that is the owner's, which the wheel leaves as it is */
 } naru__timer;
+
+#define NARU__TIMER_MARK ((uint64_t)1 << 63)
+
+static inline uint64_t naru__timer_at_ms(const naru__timer *timer)
+{
+    return timer->at_ms & ~NARU__TIMER_MARK;
+}
 
 enum { NARU__WHEEL_BITS = 6, NARU__WHEEL_SLOTS = 1 << NARU__WHEEL_BITS, NARU__WHEEL_LEVELS = 6 };
 

@@ -73,7 +73,7 @@ struct naru_client {
     naru_loop *loop;
     naru_client_handler handler;
     void *user;
-    naru_conn_options options; /* filled; the connection borrows it */
+    naru__conn_terms terms; /* the connection's; its options filled from the beginning */
     naru_url url;
     naru_http_head *head;          /* the answer */
     naru_span protocol;            /* into head */

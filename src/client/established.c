@@ -116,7 +116,7 @@ static void closed(naru_conn *conn, const naru_close_info *info, void *user)
 static void gone(naru_conn *conn, const naru_close_info *info)
 {
     (void)info;
-    naru_client *client = conn->owner;
+    naru_client *client = naru__conn_terms_of(conn)->owner;
     naru__client_enter(client);
     client->conn = NULL;
     naru__client_leave(client);
@@ -137,13 +137,14 @@ static void saw_frame(naru_conn *conn, const naru_ws_frame *frame, void *user)
     .on_drain = drained, .on_close = closed
 static const naru_conn_handler bridge = {BRIDGE};
 static const naru_conn_handler bridge_with_frames = {BRIDGE, .on_frame = saw_frame};
-static const naru__conn_owner owner_calls = {.on_gone = gone};
 
 void naru__client_establish(naru_client *client, naru_span protocol, const naru_ws_deflate *deflate, naru_input rest)
 {
     const naru_conn_handler *handler = client->handler.on_frame ? &bridge_with_frames : &bridge;
-    client->conn = naru__conn_new(client->stream, NARU_WS_CLIENT, &client->options, deflate, protocol, handler, client,
-                                  &owner_calls, client);
+    client->terms.allocator = naru_loop_allocator(client->loop);
+    client->terms.owner = client;
+    client->terms.on_gone = gone;
+    client->conn = naru__conn_new(client->stream, NARU_WS_CLIENT, &client->terms, deflate, protocol, handler, client);
     if (!client->conn) {
         naru_client_failure failure = {.phase = NARU_PHASE_HANDSHAKE, .status = NARU_ERR_MEMORY};
         naru__client_fail(client, &failure, "no memory for the connection");

@@ -116,7 +116,7 @@ static naru_status prepare(naru_client *client, const char *url, const naru_clie
         return NARU_ERR_MEMORY;
     }
     naru__client_opening *opening = client->opening;
-    naru_status status = fill_options(&client->options, reason_out);
+    naru_status status = fill_options(&client->terms.options, reason_out);
     if (!status) {
         status = naru__route_init(&opening->route, options, naru_loop_allocator(client->loop));
     }
@@ -147,7 +147,7 @@ static naru_client *make_client(naru_loop *loop, const naru_client_options *opti
         client->loop = loop;
         client->handler = handler ? *handler : (naru_client_handler){0};
         client->user = user;
-        client->options = options->conn;
+        client->terms.options = options->conn;
         client->finish.run = naru__client_finish;
         naru_buf_init(&client->marks, allocator);
     }

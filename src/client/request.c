@@ -210,8 +210,9 @@ naru_status naru__client_request_make(naru_client *client)
     naru__client_opening *opening = client->opening;
     naru_buf *out = &opening->request;
     naru_buf_take(out, naru__buf_size(out));
-    naru_status status = naru_ws_request_write(out, &client->url, opening->protocols, opening->protocols_count,
-                                               &client->options.ws, naru__loop_entropy(client->loop), &opening->offer);
+    naru_status status =
+        naru_ws_request_write(out, &client->url, opening->protocols, opening->protocols_count,
+                              &client->terms.options.ws, naru__loop_entropy(client->loop), &opening->offer);
     if (!status) {
         status = naru_buf_append(out, naru_buf_span(&opening->credentials));
     }

@@ -75,7 +75,7 @@ static void conn_opened(naru_conn *conn, void *user)
         return;
     }
     self->conn = conn;
-    if (conn->options->ws.delivery != NARU_WS_MESSAGES) {
+    if (naru__conn_options(conn)->ws.delivery != NARU_WS_MESSAGES) {
         (void)naru_conn_close(conn, 1011, naru_span_of("the delivery is not NARU_WS_MESSAGES"));
     } else if (!self->read_done) {
         naru__face_hold_peer(self);

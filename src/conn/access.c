@@ -9,13 +9,13 @@ naru_ws_state naru_conn_state(const naru_conn *conn)
 
 uint64_t naru_conn_queued_bytes(const naru_conn *conn)
 {
-    return conn->phase == NARU__CONN_GONE || !conn->stream ? 0 : naru__stream_queued(conn->stream);
+    return conn->phase == NARU__CONN_GONE ? 0 : naru__stream_queued(conn->stream);
 }
 
 void naru_conn_counters(const naru_conn *conn, naru_conn_counts *counts_out)
 {
     *counts_out = (naru_conn_counts){
-        .bytes_out = conn->stream ? conn->stream->sent : 0,
+        .bytes_out = conn->stream->sent,
         .queued_bytes = naru_conn_queued_bytes(conn),
         .dropped = conn->cold ? conn->cold->dropped : 0,
     };
@@ -23,7 +23,7 @@ void naru_conn_counters(const naru_conn *conn, naru_conn_counts *counts_out)
 
 naru_span naru_conn_protocol(const naru_conn *conn)
 {
-    return (naru_span){naru__conn_protocol_of(conn), conn->protocol_bytes};
+    return conn->cold ? (naru_span){conn->cold->protocol, conn->cold->protocol_bytes} : (naru_span){NULL, 0};
 }
 
 bool naru_conn_compressed(const naru_conn *conn)

@@ -7,14 +7,13 @@
 
 void naru__conn_timer_now(naru_conn *conn)
 {
-    naru_loop *loop = conn->stream->loop;
-    naru__loop_timer_start(loop, &conn->timer, naru_loop_now_ms(loop));
+    naru__stream_timer_start(conn->stream, naru_loop_now_ms(conn->stream->loop));
 }
 
 static uint64_t next_deadline_ms(const naru_conn *conn)
 {
     if (conn->phase == NARU__CONN_LINGER) {
-        return conn->timer.timer.at_ms;
+        return naru__stream_timer_at_ms(conn->stream);
     }
     /* A paused connection cannot hear the peer, so its silence means nothing; a Close still has its time. */
     bool deaf = conn->paused && conn->ws.state == NARU_WS_OPEN;
@@ -35,14 +34,14 @@ static uint64_t with_company(const naru_conn *conn, uint64_t at_ms)
 /* Only ever moved nearer here: a timer that fires too early looks again. */
 static void set_timer(naru_conn *conn)
 {
-    bool running = naru__timer_running(&conn->timer.timer);
+    bool running = naru__stream_timer_running(conn->stream);
     uint64_t at_ms = next_deadline_ms(conn);
     if (at_ms == UINT64_MAX) {
         return;
     }
     at_ms = with_company(conn, at_ms);
-    if (!running || at_ms < conn->timer.timer.at_ms) {
-        naru__loop_timer_start(conn->stream->loop, &conn->timer, at_ms);
+    if (!running || at_ms < naru__stream_timer_at_ms(conn->stream)) {
+        naru__stream_timer_start(conn->stream, at_ms);
     }
 }
 
@@ -58,8 +57,8 @@ static void linger(naru_conn *conn)
     if (conn->ws.role == NARU_WS_SERVER || conn->ws.state == NARU_WS_FAILED) {
         naru__stream_shutdown(stream);
     }
-    uint64_t at_ms = naru_loop_now_ms(stream->loop) + conn->options->ws.close_timeout_ms;
-    naru__loop_timer_start(stream->loop, &conn->timer, at_ms);
+    uint64_t at_ms = naru_loop_now_ms(stream->loop) + naru__conn_options(conn)->ws.close_timeout_ms;
+    naru__stream_timer_start(stream, at_ms);
 }
 
 /* Is there anybody left who could read a Close? */
@@ -151,29 +150,26 @@ static void detach_all(naru_conn *conn)
 void naru__conn_finish(naru_conn *conn)
 {
     naru__stream *stream = conn->stream;
-    naru_loop *loop = stream->loop;
     bool opened = conn->phase > NARU__CONN_NEW;
     bool reset = conn->phase == NARU__CONN_ENDING;
     naru_close_info info = close_info(conn);
     conn->phase = NARU__CONN_GONE;
-    naru__loop_timer_stop(loop, &conn->timer);
+    naru__stream_timer_stop(stream);
     naru__conn_source_cancel(conn);
     if (opened && conn->handler->on_close) {
         conn->handler->on_close(conn, &info, conn->user);
     }
     detach_all(conn);
-    if (conn->owner_calls && conn->owner_calls->on_gone) {
-        conn->owner_calls->on_gone(conn, &info);
+    naru__ws_deinit(&conn->ws);
+    if (naru__conn_terms_of(conn)->on_gone) {
+        naru__conn_terms_of(conn)->on_gone(conn, &info); /* and with it perhaps the terms */
     }
+    naru__conn_cold_free(conn);
     if (reset) {
         naru__stream_abort(stream);
     } else {
         naru__stream_close(stream);
     }
-    conn->stream = NULL;
-    naru__conn_cold_free(conn);
-    naru__ws_deinit(&conn->ws);
-    naru__loop_free_later(loop, conn, naru__conn_bytes(conn));
 }
 
 static void on_end(naru__stream *stream, naru_status why)
@@ -188,7 +184,7 @@ void naru__conn_owe_drain(naru_conn *conn)
 {
     if (conn->phase <= NARU__CONN_OPEN && !conn->over_high) {
         conn->over_high = true;
-        naru__stream_want_drain(conn->stream, (uint32_t)conn->options->queue_low_bytes);
+        naru__stream_want_drain(conn->stream, (uint32_t)naru__conn_options(conn)->queue_low_bytes);
     }
 }
 
@@ -208,13 +204,6 @@ static void on_drain(naru__stream *stream)
     }
     naru__conn_settle(conn);
 }
-
-const naru__stream_handler naru__conn_stream_handler = {
-    .on_data = naru__conn_on_data,
-    .on_room = naru__conn_on_room,
-    .on_end = on_end,
-    .on_drain = on_drain,
-};
 
 static void resume(naru_conn *conn)
 {
@@ -239,9 +228,9 @@ static void tick(naru_conn *conn)
     (void)status; /* a failure is in the session's state, which settle reads */
 }
 
-void naru__conn_on_timer(naru__loop_timer *timer)
+static void on_timer(naru__stream *stream)
 {
-    naru_conn *conn = (naru_conn *)(void *)((char *)timer - offsetof(naru_conn, timer));
+    naru_conn *conn = stream->owner;
     if (conn->phase >= NARU__CONN_LINGER) {
         naru__conn_finish(conn);
         return;
@@ -257,6 +246,14 @@ void naru__conn_on_timer(naru__loop_timer *timer)
         naru__conn_settle(conn);
     }
 }
+
+const naru__stream_handler naru__conn_stream_handler = {
+    .on_data = naru__conn_on_data,
+    .on_room = naru__conn_on_room,
+    .on_end = on_end,
+    .on_drain = on_drain,
+    .on_timer = on_timer,
+};
 
 naru_status naru_conn_close(naru_conn *conn, uint16_t code, naru_span reason)
 {

@@ -5,26 +5,38 @@
 
 #include <string.h>
 
+static naru__conn_cold *make_cold(naru_conn *conn, naru_span protocol)
+{
+    const naru_allocator *allocator = naru__conn_allocator(conn);
+    naru__conn_cold *cold = naru__alloc_zero(allocator, sizeof *cold + protocol.size);
+    conn->cold = cold;
+    if (!cold) {
+        return NULL;
+    }
+    naru_buf_init(&cold->held, allocator);
+    cold->protocol_bytes = (uint16_t)protocol.size;
+    if (protocol.size > 0) {
+        memcpy(cold->protocol, protocol.data, protocol.size);
+    }
+    return cold;
+}
+
 naru__conn_cold *naru__conn_cold_get(naru_conn *conn)
 {
-    if (!conn->cold) {
-        conn->cold = naru__alloc_zero(conn->ws.allocator, sizeof *conn->cold);
-        if (conn->cold) {
-            naru_buf_init(&conn->cold->held, conn->ws.allocator);
-        }
-    }
-    return conn->cold;
+    return conn->cold ? conn->cold : make_cold(conn, (naru_span){NULL, 0});
 }
 
 void naru__conn_cold_free(naru_conn *conn)
 {
+    const naru_allocator *allocator = naru_loop_allocator(conn->stream->loop);
     naru__conn_cold *cold = conn->cold;
     if (!cold) {
         return;
     }
     naru_buf_deinit(&cold->held);
-    naru__free(conn->ws.allocator, cold->marks, cold->marks_capacity * sizeof *cold->marks);
-    naru__free(conn->ws.allocator, cold, sizeof *cold);
+    naru__free(allocator, cold->marks, cold->marks_capacity * sizeof *cold->marks);
+    naru__free(allocator, cold->reason, cold->reason_bytes);
+    naru__free(allocator, cold, sizeof *cold + cold->protocol_bytes);
     conn->cold = NULL;
 }
 
@@ -33,42 +45,32 @@ static void choose_ways(naru_conn *conn)
 {
     const naru_conn_handler *handler = conn->handler;
     bool server = conn->ws.role == NARU_WS_SERVER;
-    bool metered = conn->owner_calls && conn->owner_calls->on_received;
-    conn->short_in =
-        server && !metered && !conn->timed && handler->on_message && conn->options->ws.delivery == NARU_WS_MESSAGES;
+    bool metered = naru__conn_terms_of(conn)->on_received != NULL;
+    conn->short_in = server && !metered && !conn->timed && handler->on_message &&
+                     naru__conn_options(conn)->ws.delivery == NARU_WS_MESSAGES;
     conn->short_out = !conn->timed && !conn->marked;
 }
 
-naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru_conn_options *options,
+naru_conn *naru__conn_new(naru__stream *stream, naru_ws_role role, const naru__conn_terms *terms,
                           const naru_ws_deflate *deflate, naru_span protocol, const naru_conn_handler *handler,
-                          void *user, const naru__conn_owner *owner_calls, void *owner)
+                          void *user)
 {
-    const naru_allocator *allocator = naru_loop_allocator(stream->loop);
+    const naru_conn_options *options = &terms->options;
+    naru_conn *conn = (naru_conn *)(void *)stream;
     if (protocol.size > UINT16_MAX) {
         return NULL;
     }
-    naru_conn shape = {.timed = options->idle_timeout_ms > 0 || options->age_max_ms > 0,
-                       .protocol_bytes = (uint16_t)protocol.size};
-    naru_conn *conn = naru__alloc_zero(allocator, naru__conn_bytes(&shape));
-    if (!conn) {
+    memset(&conn->ws, 0, sizeof *conn - offsetof(naru_conn, ws));
+    naru__ws_init(&conn->ws, role, &options->ws, deflate, naru_loop_now_ms(stream->loop));
+    conn->timed = options->idle_timeout_ms > 0 || options->age_max_ms > 0;
+    if ((conn->timed || protocol.size > 0) && !make_cold(conn, protocol)) {
         return NULL;
     }
-    naru__ws_init(&conn->ws, role, &options->ws, deflate, naru_loop_now_ms(stream->loop), allocator);
-    conn->stream = stream;
-    conn->options = options;
     conn->handler = handler;
     conn->user = user;
-    conn->owner_calls = owner_calls;
-    conn->owner = owner;
-    conn->timer.fire = naru__conn_on_timer;
     conn->compressed = deflate && deflate->enabled;
     conn->marked = handler->on_frame || options->queue_policy == NARU_QUEUE_DROP_OLDEST;
     naru__ws_observe(&conn->ws, handler->on_frame != NULL);
-    conn->timed = shape.timed;
-    conn->protocol_bytes = shape.protocol_bytes;
-    if (protocol.size > 0) {
-        memcpy(naru__conn_protocol_of(conn), protocol.data, protocol.size);
-    }
     choose_ways(conn);
     stream->handler = &naru__conn_stream_handler;
     stream->owner = conn;

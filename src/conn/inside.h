@@ -22,33 +22,32 @@ typedef struct naru__conn_mark {
 
 typedef struct naru__conn_source naru__conn_source;
 
-struct naru__conn_cold {
-    naru_buf held;          /* bytes of the peer that came before or during a pause */
-    naru__conn_mark *marks; /* of NARU_QUEUE_DROP_OLDEST, oldest first */
-    size_t marks_first, marks_end, marks_capacity;
-    naru__conn_source *source; /* of the message that is being pulled; NULL: none */
-    uint64_t dropped, dropped_bytes;
-    uint8_t reason_bytes; /* of the peer's Close */
-    uint8_t reason[123];
-};
-
 /* What a connection needs whose options limit its time. */
 typedef struct naru__conn_life {
     uint64_t message_ms; /* the last one, either way */
     uint64_t end_ms;     /* it is too old then; UINT64_MAX: never */
 } naru__conn_life;
 
+struct naru__conn_cold {
+    naru_buf held;          /* bytes of the peer that came before or during a pause */
+    naru__conn_mark *marks; /* of NARU_QUEUE_DROP_OLDEST, oldest first */
+    size_t marks_first, marks_end, marks_capacity;
+    naru__conn_source *source; /* of the message that is being pulled; NULL: none */
+    uint64_t dropped, dropped_bytes;
+    naru__conn_life life;
+    uint8_t *reason; /* of the peer's Close; NULL: none */
+    uint8_t reason_bytes;
+    uint16_t protocol_bytes;
+    uint8_t protocol[]; /* the subprotocol */
+};
+
+static inline const naru_allocator *naru__conn_allocator(const naru_conn *conn)
+{
+    return naru__conn_terms_of(conn)->allocator;
+}
 static inline naru__conn_life *naru__conn_life_of(const naru_conn *conn)
 {
-    return (naru__conn_life *)((uintptr_t)conn + sizeof *conn);
-}
-static inline size_t naru__conn_bytes(const naru_conn *conn)
-{
-    return sizeof *conn + (conn->timed ? sizeof(naru__conn_life) : 0) + conn->protocol_bytes;
-}
-static inline uint8_t *naru__conn_protocol_of(const naru_conn *conn)
-{
-    return (uint8_t *)((uintptr_t)conn + naru__conn_bytes(conn) - conn->protocol_bytes);
+    return &conn->cold->life;
 }
 static inline void naru__conn_life_touch(const naru_conn *conn)
 {
@@ -61,7 +60,7 @@ void naru__conn_life_begin(naru_conn *conn);
 uint64_t naru__conn_life_deadline_ms(const naru_conn *conn);
 void naru__conn_life_tick(naru_conn *conn); /* close it if its time is up */
 
-/* The cold part, made on first need. NULL: no memory. */
+/* The cold part, made on first need, gone with the connection. NULL: no memory. */
 naru__conn_cold *naru__conn_cold_get(naru_conn *conn);
 void naru__conn_cold_free(naru_conn *conn);
 
@@ -74,7 +73,7 @@ static inline naru_ws_turn naru__conn_turn(naru_conn *conn)
 
 static inline naru__conn_counts *naru__conn_counts_of(const naru_conn *conn)
 {
-    return conn->owner_calls ? conn->owner_calls->counts : NULL;
+    return naru__conn_terms_of(conn)->counts;
 }
 /* A message went out. */
 static inline void naru__conn_count_out(const naru_conn *conn, size_t bytes, bool whole)
@@ -106,29 +105,28 @@ void naru__conn_settle(naru_conn *conn);
 enum { NARU__CONN_PING_GROUPS = 64 };
 static inline uint32_t naru__conn_ping_step_ms(const naru_conn *conn)
 {
-    return conn->options->ws.ping_interval_ms / NARU__CONN_PING_GROUPS;
+    return naru__conn_options(conn)->ws.ping_interval_ms / NARU__CONN_PING_GROUPS;
 }
 /* Would naru__conn_settle find nothing to do behind messages that came and went the short way? What they wrote has
  * asked for its flush. The deadline of a session at rest is its next ping, and a timer that runs out before that, or
  * late in the company of others, needs no look. */
 static inline bool naru__conn_is_settled(const naru_conn *conn)
 {
-    return conn->phase == NARU__CONN_OPEN && naru__ws_at_rest(&conn->ws) && naru__timer_running(&conn->timer.timer) &&
-           conn->timer.timer.at_ms <=
-               conn->ws.heard_ms + conn->options->ws.ping_interval_ms + naru__conn_ping_step_ms(conn);
+    return conn->phase == NARU__CONN_OPEN && naru__ws_at_rest(&conn->ws) && naru__stream_timer_running(conn->stream) &&
+           naru__stream_timer_at_ms(conn->stream) <=
+               conn->ws.heard_ms + naru__conn_options(conn)->ws.ping_interval_ms + naru__conn_ping_step_ms(conn);
 }
 /* The end, here and now: on_close, on_gone, and the memory goes at the end of the turn. */
 void naru__conn_finish(naru_conn *conn);
 /* Die at the next turn of the timer, saying nothing to the peer any more. */
 void naru__conn_doom(naru_conn *conn, naru_status why);
-void naru__conn_on_timer(naru__loop_timer *timer);
 void naru__conn_timer_now(naru_conn *conn);
 
 /* An empty queue takes any one message, else a message above the bound could never be sent. */
 static inline bool naru__conn_queue_fits(const naru_conn *conn, size_t bytes)
 {
     size_t queued = naru__stream_queued(conn->stream);
-    uint64_t bytes_max = conn->options->queue_bytes_max;
+    uint64_t bytes_max = naru__conn_options(conn)->queue_bytes_max;
     return queued == 0 || (queued <= bytes_max && bytes <= bytes_max - queued);
 }
 /* `bytes` more do not fit: what the policy answers, NARU_OK if it has made room. */

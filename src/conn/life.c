@@ -16,7 +16,7 @@ static uint64_t drawn(naru_loop *loop, uint32_t most)
 
 void naru__conn_life_begin(naru_conn *conn)
 {
-    const naru_conn_options *options = conn->options;
+    const naru_conn_options *options = naru__conn_options(conn);
     naru_loop *loop = conn->stream->loop;
     uint64_t now_ms = naru_loop_now_ms(loop);
     naru__conn_life *life = naru__conn_life_of(conn);
@@ -29,7 +29,7 @@ void naru__conn_life_begin(naru_conn *conn)
 
 static uint64_t idle_ms(const naru_conn *conn)
 {
-    uint32_t timeout_ms = conn->options->idle_timeout_ms;
+    uint32_t timeout_ms = naru__conn_options(conn)->idle_timeout_ms;
     /* Nobody hears of messages during a pause. */
     return timeout_ms > 0 && !conn->paused ? naru__conn_life_of(conn)->message_ms + timeout_ms : UINT64_MAX;
 }
@@ -47,5 +47,6 @@ void naru__conn_life_tick(naru_conn *conn)
         return;
     }
     bool old = naru__conn_life_of(conn)->end_ms <= now_ms;
-    (void)naru_conn_close(conn, conn->options->timeout_code, naru_span_of(old ? "open too long" : "idle too long"));
+    (void)naru_conn_close(conn, naru__conn_options(conn)->timeout_code,
+                          naru_span_of(old ? "open too long" : "idle too long"));
 }

@@ -131,7 +131,7 @@ static naru_status send_frame(naru_conn *conn, naru_prepared *prepared)
     }
     naru__ws_observe_frozen(&conn->ws, naru__shot_span(frame));
     naru__conn_count_out(conn, prepared->data.size, true);
-    if (conn->options->queue_policy == NARU_QUEUE_DROP_OLDEST) {
+    if (naru__conn_options(conn)->queue_policy == NARU_QUEUE_DROP_OLDEST) {
         naru__conn_queue_mark(conn, begin);
     }
     return NARU_OK;

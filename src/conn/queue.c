@@ -43,7 +43,7 @@ static naru_status close_slow_reader(naru_conn *conn)
 
 naru_status naru__conn_queue_overflow(naru_conn *conn, size_t bytes)
 {
-    switch (conn->options->queue_policy) {
+    switch (naru__conn_options(conn)->queue_policy) {
     case NARU_QUEUE_CLOSE:
         return close_slow_reader(conn);
     case NARU_QUEUE_DROP_OLDEST:
@@ -65,7 +65,7 @@ static naru_status make_room(naru_conn *conn, naru__conn_cold *cold)
         cold->marks_end = count;
         return NARU_OK;
     }
-    const naru_allocator *allocator = conn->ws.allocator;
+    const naru_allocator *allocator = naru__conn_allocator(conn);
     size_t capacity = cold->marks_capacity ? cold->marks_capacity * 2 : 16;
     naru__conn_mark *marks =
         allocator->resize(allocator->user, cold->marks, cold->marks_capacity * sizeof *marks, capacity * sizeof *marks);

@@ -1,12 +1,15 @@
 /* From bytes to the application's callbacks. Not for: the protocol, which is ws/'s. */
+#include <string.h>
+
 #include "base/apart.h"
+#include "base/memory.h"
 #include "conn/inside.h"
 #include "ws/short.h"
 
 static void deliver_message(naru_conn *conn, const naru_ws_event *event)
 {
     const naru_conn_handler *handler = conn->handler;
-    if (conn->options->ws.delivery != NARU_WS_MESSAGES || !event->first || !event->last) {
+    if (naru__conn_options(conn)->ws.delivery != NARU_WS_MESSAGES || !event->first || !event->last) {
         if (handler->on_part) {
             handler->on_part(conn, event, conn->user);
         }
@@ -27,19 +30,20 @@ static void count_control(const naru_conn *conn, naru_ws_event_type type)
 /* The event's bytes may be gone after the callback, its size is not. */
 static void received(naru_conn *conn, size_t bytes, bool whole)
 {
-    const naru__conn_owner *owner = conn->owner_calls;
-    if (conn->phase == NARU__CONN_OPEN) {
-        naru__conn_life_touch(conn);
+    const naru__conn_terms *terms = naru__conn_terms_of(conn);
+    if (conn->phase == NARU__CONN_GONE) {
+        return; /* and with it perhaps the terms */
     }
-    if (!owner) {
+    if (terms->counts) {
+        terms->counts->messages_in += whole;
+        terms->counts->message_bytes_in += bytes;
+    }
+    if (conn->phase > NARU__CONN_OPEN) {
         return;
     }
-    if (owner->counts) {
-        owner->counts->messages_in += whole;
-        owner->counts->message_bytes_in += bytes;
-    }
-    if (owner->on_received && conn->phase == NARU__CONN_OPEN) {
-        owner->on_received(conn, bytes, whole);
+    naru__conn_life_touch(conn);
+    if (terms->on_received) {
+        terms->on_received(conn, bytes, whole);
     }
 }
 
@@ -50,9 +54,10 @@ static void keep_reason(naru_conn *conn, naru_span reason)
     if (!cold) {
         return;
     }
-    cold->reason_bytes = (uint8_t)reason.size;
-    for (size_t i = 0; i < reason.size; i++) {
-        cold->reason[i] = reason.data[i];
+    cold->reason = naru__alloc(naru__conn_allocator(conn), reason.size);
+    if (cold->reason) {
+        memcpy(cold->reason, reason.data, reason.size);
+        cold->reason_bytes = (uint8_t)reason.size;
     }
 }
 

@@ -20,7 +20,7 @@ naru_status naru__conn_send_admit(naru_conn *conn, size_t bytes)
  * turn's flush takes everything. */
 naru_status naru__conn_send_answer(naru_conn *conn, naru_status status)
 {
-    const naru_conn_options *options = conn->options;
+    const naru_conn_options *options = naru__conn_options(conn);
     if (status != NARU_OK || conn->ws.cold) {
         naru__conn_settle(conn); /* the session may have failed over it, or its compressor be due for release */
     }
@@ -74,7 +74,7 @@ static naru_status send_queued(naru_conn *conn, naru_ws_kind kind, naru_span dat
     if (status == NARU_OK) {
         naru__conn_count_out(conn, data.size, true);
     }
-    if (status == NARU_OK && conn->options->queue_policy == NARU_QUEUE_DROP_OLDEST) {
+    if (status == NARU_OK && naru__conn_options(conn)->queue_policy == NARU_QUEUE_DROP_OLDEST) {
         naru__conn_queue_mark(conn, begin);
     }
     return status;
@@ -109,7 +109,7 @@ naru_status naru_conn_send(naru_conn *conn, naru_ws_kind kind, naru_span data, u
     naru__stream *stream = conn->stream;
     naru_buf *out = plain ? stream->out : NULL;
     if (!out || data.size >= WRITE_THROUGH_BYTES_MIN || stream->has_shots ||
-        !naru__short_fits(out, data.size, conn->options->queue_high_bytes)) {
+        !naru__short_fits(out, data.size, naru__conn_options(conn)->queue_high_bytes)) {
         return send_long(conn, kind, data, flags);
     }
     if (naru__buf_size(out) == 0) {

@@ -13,3 +13,8 @@ bool naru__conn_is_doomed(const naru_conn *conn)
 {
     return conn->phase >= NARU__CONN_ENDING;
 }
+
+bool naru__conn_is_gone(const naru_conn *conn)
+{
+    return conn->phase == NARU__CONN_GONE;
+}

@@ -15,7 +15,7 @@ enum { FRAGMENT_BYTES = 64 << 10 };
 
 static void free_source(naru_conn *conn, naru__conn_source *source)
 {
-    naru__free(conn->ws.allocator, source, sizeof *source + FRAGMENT_BYTES);
+    naru__free(naru__conn_allocator(conn), source, sizeof *source + FRAGMENT_BYTES);
 }
 
 /* ---- its end -------------------------------------------------------------------------------------------- */
@@ -58,19 +58,20 @@ static void fail(naru_conn *conn, naru_status why)
 /* What is pulled leaves a quarter of the queue to control frames, which a full one would take for a slow reader. */
 static size_t fragment_bytes(const naru_conn *conn)
 {
-    uint64_t quarter = conn->options->queue_bytes_max / 4;
+    uint64_t quarter = naru__conn_options(conn)->queue_bytes_max / 4;
     return quarter >= FRAGMENT_BYTES ? (size_t)FRAGMENT_BYTES : quarter > 0 ? (size_t)quarter : 1;
 }
 static bool has_room(const naru_conn *conn)
 {
     size_t queued = naru__stream_queued(conn->stream);
-    return queued < conn->options->queue_high_bytes && queued <= conn->options->queue_bytes_max / 2;
+    return queued < naru__conn_options(conn)->queue_high_bytes &&
+           queued <= naru__conn_options(conn)->queue_bytes_max / 2;
 }
 
 /* Go on once there is room again. */
 static void ask_again(naru_conn *conn)
 {
-    const naru_conn_options *options = conn->options;
+    const naru_conn_options *options = naru__conn_options(conn);
     uint64_t mark =
         options->queue_low_bytes < options->queue_high_bytes ? options->queue_low_bytes : options->queue_high_bytes - 1;
     uint64_t half = options->queue_bytes_max / 2;
@@ -169,7 +170,7 @@ naru_status naru_conn_send_source(naru_conn *conn, naru_ws_kind kind, uint64_t b
         return NARU_ERR_STATE;
     }
     naru__conn_cold *cold = naru__conn_cold_get(conn);
-    naru__conn_source *fresh = cold ? naru__alloc(conn->ws.allocator, sizeof *fresh + FRAGMENT_BYTES) : NULL;
+    naru__conn_source *fresh = cold ? naru__alloc(naru__conn_allocator(conn), sizeof *fresh + FRAGMENT_BYTES) : NULL;
     if (!fresh) {
         return NARU_ERR_MEMORY;
     }

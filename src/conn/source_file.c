@@ -56,7 +56,7 @@ static void done(naru_conn *conn, naru_status status, void *user)
     void (*on_done)(naru_conn *, naru_status, void *) = self->on_done;
     void *their_user = self->user;
     naru_watch_free(self->watch);
-    naru__free(conn->ws.allocator, self, sizeof *self);
+    naru__free(naru__conn_allocator(conn), self, sizeof *self);
     if (on_done) {
         on_done(conn, status, their_user);
     }
@@ -80,7 +80,7 @@ naru_status naru_conn_send_file(naru_conn *conn, naru_ws_kind kind, int fd, int6
     if (offset < -1) {
         return NARU_ERR_ARGUMENT;
     }
-    file *self = naru__alloc(conn->ws.allocator, sizeof *self);
+    file *self = naru__alloc(naru__conn_allocator(conn), sizeof *self);
     if (!self) {
         return NARU_ERR_MEMORY;
     }
@@ -88,7 +88,7 @@ naru_status naru_conn_send_file(naru_conn *conn, naru_ws_kind kind, int fd, int6
     uint64_t most = bytes == NARU_UNLIMITED ? bytes_of(self) : bytes;
     naru_status status = naru_conn_send_source(conn, kind, most, &source, self, 0);
     if (status != NARU_OK) {
-        naru__free(conn->ws.allocator, self, sizeof *self);
+        naru__free(naru__conn_allocator(conn), self, sizeof *self);
     }
     return status;
 }

@@ -23,7 +23,8 @@ enum {
     NARU__READY_EDGE = 1 << 30
 };
 
-enum { NARU__BATCH_MAX = 256 }; /* events handled in a turn */
+/* Events handled in a turn: so many bufs for answers may be lent at once, which then stay with the loop. */
+enum { NARU__BATCH_MAX = 128 };
 
 /* A descriptor to wait on, or -1. */
 NARU_MUST_USE int naru__backend_open(void);

@@ -14,7 +14,7 @@ enum { PASSES_THROUGH = NARU__CACHE_CLASSES };
 static size_t class_of(size_t bytes)
 {
     if (bytes <= NARU__CACHE_SMALL_MAX) {
-        return (bytes - 1) / NARU__CACHE_STEP;
+        return (bytes + NARU__CACHE_STEP - 1 - NARU__CACHE_LINK_BYTES) / NARU__CACHE_STEP;
     }
     if (bytes > NARU__CACHE_BLOCK_MAX) {
         return PASSES_THROUGH;
@@ -22,16 +22,15 @@ static size_t class_of(size_t bytes)
     /* The two bits below the highest one tell the quarter of the doubling. */
     unsigned log2 = 63 - (unsigned)__builtin_clzll(bytes - 1);
     size_t quarter = ((bytes - 1) >> (log2 - 2)) & 3;
-    return NARU__CACHE_SMALL_MAX / NARU__CACHE_STEP + (size_t)(log2 - 10) * 4 + quarter;
+    return NARU__CACHE_SMALL_CLASSES + (size_t)(log2 - 10) * 4 + quarter;
 }
 
 static size_t bytes_of(size_t index)
 {
-    size_t small = NARU__CACHE_SMALL_MAX / NARU__CACHE_STEP;
-    if (index < small) {
-        return (index + 1) * NARU__CACHE_STEP;
+    if (index < NARU__CACHE_SMALL_CLASSES) {
+        return index * NARU__CACHE_STEP + NARU__CACHE_LINK_BYTES;
     }
-    size_t above = index - small;
+    size_t above = index - NARU__CACHE_SMALL_CLASSES;
     return (5 + above % 4) << (8 + above / 4);
 }
 

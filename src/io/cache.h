@@ -8,12 +8,14 @@
 
 enum {
     NARU__CACHE_LINK_BYTES = sizeof(void *), /* a kept block begins with where the next one is */
-    NARU__CACHE_STEP = 16,                   /* small classes: every multiple of it, up to */
-    NARU__CACHE_SMALL_MAX = 1024,
+    /* Small classes: a link more than every multiple of it, which is what malloc's chunks have room for, up to */
+    NARU__CACHE_STEP = 16,
+    NARU__CACHE_SMALL_MAX = 1024 + NARU__CACHE_LINK_BYTES,
+    NARU__CACHE_SMALL_CLASSES = 1024 / NARU__CACHE_STEP + 1,
     /* Above, four classes to each doubling, up to this; bigger blocks pass through. Those of a message of a megabyte
      * are worth keeping: the kernel would clear each of their pages again. */
     NARU__CACHE_BLOCK_MAX = 4 << 20,
-    NARU__CACHE_CLASSES = NARU__CACHE_SMALL_MAX / NARU__CACHE_STEP + 12 * 4,
+    NARU__CACHE_CLASSES = NARU__CACHE_SMALL_CLASSES + 12 * 4,
     NARU__CACHE_LARGE_MIN = 64 << 10, /* from here up a block is kept only as long as such blocks are used */
     NARU__CACHE_LENT_BYTES = 1280     /* what is lent for an answer: 1 KiB and its framing */
 };

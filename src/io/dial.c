@@ -312,19 +312,13 @@ naru__stream *naru__stream_connect(naru_loop *loop, const naru__dial *dial, cons
                                    void *owner)
 {
     assert(naru__loop_owns_thread(loop));
-    const naru_allocator *allocator = &loop->cache.allocator;
-    naru__stream *stream = naru__alloc_zero(allocator, sizeof *stream);
+    naru__stream *stream = naru__stream_new(loop, handler, owner);
     if (!stream) {
         return NULL;
     }
-    stream->handler = handler;
-    stream->owner = owner;
-    stream->loop = loop;
-    stream->fd = -1;
     stream->phase = NARU__STREAM_NAME;
     if (!naru__stream_cold_get(stream) || !make_dialer(stream, dial)) {
-        naru__stream_cold_free(stream);
-        naru__free(allocator, stream, sizeof *stream);
+        naru__stream_discard(stream);
         return NULL;
     }
     loop->active++;

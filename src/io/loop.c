@@ -58,6 +58,8 @@ static bool open_ring(naru_loop *loop, naru_backend wanted)
     return loop->ring != NULL;
 }
 
+static void bury(naru_loop *loop);
+
 static void close_ring(naru_loop *loop)
 {
     naru__uring *ring = loop->ring;
@@ -67,6 +69,7 @@ static void close_ring(naru_loop *loop)
     close(ring->fd); /* the kernel's last use of what follows */
     ring->fd = -1;
     naru__uring_bury_gone(loop, true);
+    bury(loop);
     naru__uring_close(ring);
     loop->ring = NULL;
 }

@@ -17,23 +17,36 @@
 #include "base/memory.h"
 #include "stream_core.h"
 
+enum { BLOCK_BYTES = sizeof(naru__stream) + NARU__STREAM_ROOM_BYTES };
+
+naru__stream *naru__stream_new(naru_loop *loop, const naru__stream_handler *handler, void *owner)
+{
+    naru__stream *stream = naru__alloc(&loop->cache.allocator, BLOCK_BYTES);
+    if (stream) {
+        *stream = (naru__stream){.handler = handler, .owner = owner, .loop = loop, .fd = -1};
+    }
+    return stream;
+}
+
+void naru__stream_discard(naru__stream *stream)
+{
+    naru__stream_cold_free(stream);
+    naru__free(&stream->loop->cache.allocator, stream, BLOCK_BYTES);
+}
+
 naru__stream *naru__stream_accept(naru_loop *loop, int fd, naru_tls *tls, const naru__stream_handler *handler,
                                   void *owner)
 {
     assert(naru__loop_owns_thread(loop));
-    const naru_allocator *allocator = &loop->cache.allocator;
-    naru__stream *stream = naru__alloc_zero(allocator, sizeof *stream);
+    naru__stream *stream = naru__stream_new(loop, handler, owner);
     if (!stream) {
         return NULL;
     }
-    stream->handler = handler;
-    stream->owner = owner;
-    stream->loop = loop;
     stream->fd = fd;
     stream->phase = NARU__STREAM_READY;
     if ((tls && !naru__stream_tls_begin(stream, tls, true, NULL)) || !naru__stream_watch(stream)) {
         naru__stream_tls_free(stream);
-        naru__free(allocator, stream, sizeof *stream);
+        naru__stream_discard(stream);
         return NULL;
     }
     loop->active++;
@@ -291,6 +304,7 @@ void naru__stream_close(naru__stream *stream)
         stream->fd = -1;
     }
     naru__stream_out_drop(stream);
+    naru__stream_timer_stop(stream);
     stream->loop->active--;
     naru__stream_mark(stream, NARU__CLOSED);
     naru__stream_flush_later(stream); /* frees it */
@@ -307,10 +321,9 @@ void naru__stream_abort(naru__stream *stream)
 
 void naru__stream_free(naru__stream *stream)
 {
-    const naru_allocator *allocator = &stream->loop->cache.allocator;
     naru__stream_tls_free(stream);
     naru__stream_out_drop(stream); /* its owner may have appended after closing */
     naru__uring_forget_held(stream);
     naru__stream_cold_free(stream);
-    naru__free(allocator, stream, sizeof *stream);
+    naru__loop_free_later(stream->loop, stream, BLOCK_BYTES); /* what is behind it may still be looked at */
 }

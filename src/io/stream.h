@@ -34,7 +34,13 @@ typedef struct naru__stream_handler {
     /* Only while naru__stream_has_room says so: where the owner wants the next bytes instead of in the shared block;
      * size 0: in the block after all. on_data then tells how many came there. A backend may pay no heed to it. */
     naru_input (*on_room)(naru__stream *stream);
+    /* The time of naru__stream_timer_start has come. NULL: nobody cares. */
+    void (*on_timer)(naru__stream *stream);
 } naru__stream_handler;
+
+/* Each stream's block has room behind it for what its owner keeps of an established connection: one allocation for
+ * both. It lives as long as the stream, and in any case until the end of the turn in which that is closed. */
+enum { NARU__STREAM_ROOM_BYTES = 120 };
 
 struct naru__stream {
     const naru__stream_handler *handler; /* the owner may switch both at any time */
@@ -55,8 +61,9 @@ struct naru__stream {
     naru__source source;
     naru__stream *dirty_next; /* of the loop's list of those that have work at the end of the turn */
     naru__stream_cold *cold;  /* what only a connecting, paused or failed stream needs; NULL: nothing */
+    naru__timer timer;        /* its owner's */
 };
-_Static_assert(sizeof(struct naru__stream) <= 88, "what an idle connection costs");
+_Static_assert(sizeof(struct naru__stream) <= 112, "what an idle connection costs");
 
 /* Take over a connected socket (non-blocking, close-on-exec already). tls NULL: plain; else the server's side of a
  * handshake.
@@ -85,6 +92,19 @@ naru__stream *naru__stream_connect(naru_loop *loop, const naru__dial *dial, cons
  * errors    NARU_ERR_STATE: plain bytes have not been sent yet. NARU_ERR_TLS: it cannot be set up for this name. The
  *           stream is good for closing then. */
 NARU_MUST_USE naru_status naru__stream_start_tls(naru__stream *stream, naru_tls *tls, const char *name);
+
+/* Its one timer, of which on_timer tells: due at at_ms of naru_loop_now_ms; restarting moves it, closing stops it. */
+void naru__stream_timer_start(naru__stream *stream, uint64_t at_ms);
+void naru__stream_timer_stop(naru__stream *stream);
+static inline bool naru__stream_timer_running(const naru__stream *stream)
+{
+    return naru__timer_running(&stream->timer);
+}
+/* When it is due, or was. */
+static inline uint64_t naru__stream_timer_at_ms(const naru__stream *stream)
+{
+    return naru__timer_at_ms(&stream->timer);
+}
 
 /* How far a connecting stream has come. */
 typedef enum naru__stream_phase {

@@ -156,6 +156,8 @@ void naru__stream_out_took(naru__stream *stream, size_t bytes);
 void naru__stream_out_drop(naru__stream *stream); /* all of it */
 
 /* stream.c */
+naru__stream *naru__stream_new(naru_loop *loop, const naru__stream_handler *handler, void *owner); /* NULL: no memory */
+void naru__stream_discard(naru__stream *stream); /* one that never came to be */
 void naru__stream_free(naru__stream *stream);
 naru__stream_cold *naru__stream_cold_get(naru__stream *stream); /* NULL: no memory */
 void naru__stream_cold_free(naru__stream *stream);

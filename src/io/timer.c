@@ -5,17 +5,20 @@
 
 #include "base/memory.h"
 
-void naru__loop_timer_start(naru_loop *loop, naru__loop_timer *timer, uint64_t at_ms)
+static void start(naru_loop *loop, naru__timer *timer, uint64_t at_ms)
 {
     assert(naru__loop_owns_thread(loop));
     /* A timer that starts itself again from its own callback must not keep this turn from ending. */
     if (loop->firing && at_ms <= loop->now_ms) {
         at_ms = loop->now_ms + 1;
     }
-    if (!naru__timer_running(&timer->timer)) {
-        loop->active++;
-    }
-    naru__wheel_start(&loop->wheel, &timer->timer, at_ms);
+    naru__wheel_start(&loop->wheel, timer, at_ms);
+}
+
+void naru__loop_timer_start(naru_loop *loop, naru__loop_timer *timer, uint64_t at_ms)
+{
+    loop->active += !naru__timer_running(&timer->timer);
+    start(loop, &timer->timer, at_ms);
 }
 
 void naru__loop_timer_stop(naru_loop *loop, naru__loop_timer *timer)
@@ -27,12 +30,37 @@ void naru__loop_timer_stop(naru_loop *loop, naru__loop_timer *timer)
     }
 }
 
+/* A stream keeps the loop going by itself, and its timer is told by the mark. */
+void naru__stream_timer_start(naru__stream *stream, uint64_t at_ms)
+{
+    stream->timer.at_ms |= NARU__TIMER_MARK;
+    start(stream->loop, &stream->timer, at_ms);
+}
+
+void naru__stream_timer_stop(naru__stream *stream)
+{
+    assert(naru__loop_owns_thread(stream->loop));
+    naru__wheel_stop(&stream->loop->wheel, &stream->timer);
+}
+
+static void fire_stream(naru__timer *due)
+{
+    naru__stream *stream = NARU__OWNER(due, naru__stream, timer);
+    if (stream->handler->on_timer) {
+        stream->handler->on_timer(stream);
+    }
+}
+
 void naru__timers_fire(naru_loop *loop)
 {
     naru__wheel_advance(&loop->wheel, loop->now_ms);
     loop->firing = true;
     naru__timer *due;
     while ((due = naru__wheel_take(&loop->wheel)) != NULL) {
+        if (due->at_ms & NARU__TIMER_MARK) {
+            fire_stream(due);
+            continue;
+        }
         naru__loop_timer *timer = (naru__loop_timer *)due;
         loop->active -= timer != &loop->cooling;
         timer->fire(timer);

@@ -167,7 +167,7 @@ bool naru__exchange_admit(naru__exchange *exchange)
     naru__guest *guest = request->guest ? request->guest : exchange->guest;
     uint64_t wait_ms = 0;
     naru_status status = NARU_OK;
-    if (exchange->server->conn_owner.on_received) {
+    if (exchange->server->conn_terms.on_received) {
         status = meter(exchange, &guest);
     }
     if (guest && status == NARU_OK) {

@@ -50,7 +50,7 @@ static void log_once(naru_server *server, naru_conn *conn, naru__meter *meter, c
 
 void naru__meter_received(naru_conn *conn, size_t bytes, bool whole)
 {
-    naru_server *server = conn->owner;
+    naru_server *server = naru__conn_terms_of(conn)->owner;
     const naru_server_options *options = &server->options;
     const naru__guest *guest = (const naru__guest *)naru__stream_told(conn->stream);
     naru__meter *meter = guest ? guest->meter : NULL;

@@ -21,12 +21,12 @@ struct naru__route {
     /* Asked before the body is read; it may answer, or set an on_cancel that also tells of a body broken off. NULL: not
      * asked. */
     void (*on_head)(naru_request *request, void *user);
-    const naru_conn_options *conn; /* of its WebSockets; filled, borrowed for the server's life. NULL: the server's */
-    bool own_origin;               /* on_request looks at Origin itself */
-    naru_span path;                /* without the star */
-    naru_span text;                /* files: the directory; memory: the content type; NUL-terminated */
-    naru_span body;                /* memory */
-    char etag[20];                 /* memory: quoted */
+    const naru__conn_terms *conn; /* of its WebSockets; borrowed for the server's life. NULL: the server's */
+    bool own_origin;              /* on_request looks at Origin itself */
+    naru_span path;               /* without the star */
+    naru_span text;               /* files: the directory; memory: the content type; NUL-terminated */
+    naru_span body;               /* memory */
+    char etag[20];                /* memory: quoted */
 };
 
 /* A route for `path` with a copy of `text`, found from now on instead of an older one of the same path and kind.

@@ -156,7 +156,7 @@ void naru__server_adopt(naru_server *server, naru_conn *conn)
 
 static void on_gone(naru_conn *conn, const naru_close_info *info)
 {
-    naru_server *server = conn->owner;
+    naru_server *server = naru__conn_terms_of(conn)->owner;
     naru__guest *guest = (naru__guest *)(uintptr_t)naru__stream_told(conn->stream);
     server->counts.websockets--;
     server->counts.dropped += info->dropped;
@@ -174,8 +174,14 @@ void naru__server_count_init(naru_server *server)
 {
     const naru_server_options *options = &server->options;
     bool metered = options->messages_per_second > 0 || options->message_bytes_per_second > 0;
-    server->conn_owner = (naru__conn_owner){
-        .on_gone = on_gone, .counts = &server->conn_counts, .on_received = metered ? naru__meter_received : NULL};
+    server->conn_terms = (naru__conn_terms){
+        .allocator = server->allocator,
+        .options = options->conn,
+        .owner = server,
+        .on_gone = on_gone,
+        .counts = &server->conn_counts,
+        .on_received = metered ? naru__meter_received : NULL,
+    };
 }
 
 void naru_server_counters(const naru_server *server, naru_server_counts *counts_out)

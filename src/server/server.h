@@ -82,7 +82,7 @@ struct naru_server {
     naru__hand *hand;            /* in a crew; NULL: alone */
     naru__budget_member *budget; /* NULL: none */
     naru__route_table routes;
-    naru__conn_owner conn_owner; /* of its WebSockets */
+    naru__conn_terms conn_terms; /* of its WebSockets, but for those of routes with terms of their own */
     naru__conn_counts conn_counts;
     naru_server_counts counts; /* without what conn_counts has */
     naru__guests guests;

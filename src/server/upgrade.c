@@ -32,10 +32,10 @@ static void accept_now(naru__exchange *exchange)
     }
 }
 
-static const naru_conn_options *conn_options(const naru__exchange *exchange)
+static const naru__conn_terms *conn_terms(const naru__exchange *exchange)
 {
-    const naru_conn_options *own = exchange->request.route->conn;
-    return own ? own : &exchange->server->options.conn;
+    const naru__conn_terms *own = exchange->request.route->conn;
+    return own ? own : &exchange->server->conn_terms;
 }
 
 void naru__upgrade_ask(naru__exchange *exchange)
@@ -43,7 +43,7 @@ void naru__upgrade_ask(naru__exchange *exchange)
     naru_request *request = &exchange->request;
     const naru_server_options *options = &exchange->server->options;
     naru_fault fault = {0};
-    if (naru_ws_request_check(request->head, &conn_options(exchange)->ws, &request->ws, &fault) < 0) {
+    if (naru_ws_request_check(request->head, &conn_terms(exchange)->options.ws, &request->ws, &fault) < 0) {
         request->rule = fault.rule;
         naru__exchange_refuse(exchange, fault.http_status ? fault.http_status : 400, fault.text, true);
         return;
@@ -79,10 +79,9 @@ static naru_status write_accept(naru_buf *out, const naru__exchange *exchange, n
 static bool make_conn(naru__exchange *exchange, naru_span protocol, const naru_conn_handler *handler, void *user)
 {
     naru__stream *stream = exchange->stream;
-    naru_server *server = exchange->server;
     const naru__stream_handler *own = stream->handler;
-    exchange->conn = naru__conn_new(stream, NARU_WS_SERVER, conn_options(exchange), &exchange->request.ws.deflate,
-                                    protocol, handler, user, &server->conn_owner, server);
+    exchange->conn = naru__conn_new(stream, NARU_WS_SERVER, conn_terms(exchange), &exchange->request.ws.deflate,
+                                    protocol, handler, user);
     exchange->conn_handler = stream->handler;
     stream->handler = own;
     stream->owner = exchange;
@@ -134,10 +133,10 @@ void naru__upgrade_start(naru__exchange *exchange, uint8_t *bytes, size_t size)
     }
     naru__conn_start(conn, bytes, size);
     naru_buf_deinit(&held);
-    if (ended != NARU_OK && conn->stream) {
+    if (ended != NARU_OK && !naru__conn_is_gone(conn)) {
         stream->handler->on_end(stream, ended);
     }
-    if (server->stopping && conn->stream) {
+    if (server->stopping && !naru__conn_is_gone(conn)) {
         naru__spread_late(server, conn);
     }
 }

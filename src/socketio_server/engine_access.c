@@ -60,7 +60,7 @@ bool naru_eio_writable(const naru_eio *session)
         return false;
     }
     if (session->conn) {
-        return naru_conn_queued_bytes(session->conn) <= session->server->conn.queue_high_bytes;
+        return naru_conn_queued_bytes(session->conn) <= session->server->conn.options.queue_high_bytes;
     }
     return session->core.get && session->core.queue.bytes <= session->core.options->queue_high_bytes;
 }

@@ -31,7 +31,7 @@ struct naru_eio_server {
     const naru_allocator *allocator;
     naru_eio_options options;    /* filled */
     naru__engine_options engine; /* what its sessions look at */
-    naru_conn_options conn;      /* of its WebSockets */
+    naru__conn_terms conn;       /* of its WebSockets */
     const naru_eio_handler *handler;
     void *user;
     void *owner;        /* of the layer above */

@@ -94,8 +94,8 @@ static bool valid(const naru_eio_options *options)
 static naru_status fill_conn(naru_eio_server *eio)
 {
     const naru_eio_options *options = &eio->options;
-    naru_conn_options *conn = &eio->conn;
-    *conn = eio->server->options.conn;
+    naru_conn_options *conn = &eio->conn.options;
+    eio->conn = eio->server->conn_terms;
     conn->ws.message_bytes_max = options->payload_bytes_max;
     conn->ws.frame_bytes_max = 0;
     conn->ws.ping_interval_ms = NARU_NEVER;

@@ -52,7 +52,7 @@ naru_status naru_eio_server_new(naru_server *server, const naru_eio_options *opt
 static void end_conn(naru_conn *conn, void *user)
 {
     const naru_eio_server *eio = user;
-    if (conn->options == &eio->conn) {
+    if (naru__conn_terms_of(conn) == &eio->conn) {
         naru__conn_destroy(conn);
     }
 }
@@ -61,7 +61,7 @@ static void end_conns(naru_eio_server *eio)
 {
     for (naru__exchange *exchange = eio->server->exchanges, *next = NULL; exchange; exchange = next) {
         next = exchange->next;
-        if (exchange->phase == NARU__EXCHANGE_ACCEPTED && exchange->conn->options == &eio->conn) {
+        if (exchange->phase == NARU__EXCHANGE_ACCEPTED && naru__conn_terms_of(exchange->conn) == &eio->conn) {
             naru__upgrade_start(exchange, NULL, 0);
         }
     }

@@ -17,10 +17,9 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* A ping leaves only into silence, so its time is later than the last byte's until one comes. */
 static bool awaits_pong(const naru_ws *ws)
 {
-    return ws->ping_ms > ws->heard_ms;
+    return (ws->flags & NARU__WS_PINGED) != 0;
 }
 /* While a pong's time runs no other ping leaves. */
 static uint64_t ping_due(const naru_ws *ws)
@@ -32,17 +31,17 @@ static uint64_t ping_due(const naru_ws *ws)
         return after(ws->heard_ms, ws->options->ping_interval_ms);
     }
     bool patient = ws->options->pong_timeout_ms == NARU_NEVER;
-    return patient ? after(ws->ping_ms, ws->options->ping_interval_ms) : UINT64_MAX;
+    return patient ? after(ws->heard_ms, ws->options->ping_interval_ms) : UINT64_MAX;
 }
 static uint64_t pong_due(const naru_ws *ws)
 {
-    return awaits_pong(ws) ? after(ws->ping_ms, ws->options->pong_timeout_ms) : UINT64_MAX;
+    return awaits_pong(ws) ? after(ws->heard_ms, ws->options->pong_timeout_ms) : UINT64_MAX;
 }
 static uint64_t message_due(const naru_ws *ws)
 {
     bool streamed = ws->options->delivery == NARU_WS_CHUNKS || (ws->message & NARU__WS_STREAMED) != 0;
-    bool timed = (ws->flags & NARU__WS_TIMED) != 0 && !streamed;
-    return timed ? after(ws->timer_ms, ws->options->message_timeout_ms) : UINT64_MAX;
+    bool timed = (ws->flags & NARU__WS_TIMED) != 0 && ws->cold && !streamed;
+    return timed ? after(ws->cold->begun_ms, ws->options->message_timeout_ms) : UINT64_MAX;
 }
 static uint64_t release_due(const naru_ws *ws)
 {
@@ -54,7 +53,7 @@ static uint64_t release_due(const naru_ws *ws)
 uint64_t naru_ws_deadline_ms(const naru_ws *ws)
 {
     if (ws->state != NARU_WS_OPEN) {
-        return after(ws->timer_ms, ws->options->close_timeout_ms);
+        return after(ws->heard_ms, ws->options->close_timeout_ms);
     }
     uint64_t silence = earlier(ping_due(ws), pong_due(ws));
     return earlier(earlier(silence, message_due(ws)), release_due(ws));
@@ -62,8 +61,9 @@ uint64_t naru_ws_deadline_ms(const naru_ws *ws)
 
 void naru__ws_touch(naru_ws *ws, uint64_t now_ms)
 {
-    if (ws->state == NARU_WS_OPEN || ws->state == NARU_WS_CLOSING) {
+    if (ws->state == NARU_WS_OPEN) {
         ws->heard_ms = now_ms;
+        ws->flags &= (uint16_t)~NARU__WS_PINGED;
     }
 }
 
@@ -77,7 +77,8 @@ static naru_status send_ping(naru_ws *ws, const naru_ws_turn *turn)
     }
     naru_status status = naru_ws_ping(ws, (naru_span){payload, sizeof payload}, turn);
     if (status == NARU_OK) {
-        ws->ping_ms = turn->now_ms;
+        ws->heard_ms = turn->now_ms;
+        ws->flags |= NARU__WS_PINGED | NARU__WS_SLOW; /* whatever comes next goes the long way, which notices */
     }
     return status;
 }
@@ -85,7 +86,7 @@ static naru_status send_ping(naru_ws *ws, const naru_ws_turn *turn)
 /* We may forget at any time what we said, the peer will not mind. What it said, it may still refer to. */
 static void release(naru_ws *ws)
 {
-    naru__ws_window_free(&ws->cold->own, ws->allocator);
+    naru__ws_window_free(&ws->cold->own, naru__ws_allocator(ws));
     if (!ws->cold->delivered) { /* else an event may still point there */
         naru__ws_cool(ws);
     }

@@ -31,9 +31,9 @@ naru_status naru__ws_compressed_frame(naru_ws *ws, uint64_t payload_bytes)
         return NARU_ERR_MEMORY;
     }
     if (!cold->inflater) {
-        cold->inflater = naru__ws_inflater_new(ws->allocator, ws->peer_bits, &cold->peer);
+        cold->inflater = naru__ws_inflater_new(naru__ws_allocator(ws), ws->peer_bits, &cold->peer);
     }
-    bool begins = (ws->frame & NARU__WS_OPCODE) != NARU__WS_CONTINUATION;
+    bool begins = (ws->cold->frame & NARU__WS_OPCODE) != NARU__WS_CONTINUATION;
     cold->wire_bytes = begins ? payload_bytes : cold->wire_bytes + payload_bytes;
     cold->frame_offset = ws->offset;
     cold->tail_bytes = 0;
@@ -59,13 +59,13 @@ static naru_status check_output(naru_ws *ws, naru_span output, const naru_ws_tur
 {
     static const naru__ws_rule big = {NARU_ERR_TOO_BIG, 1009, "naru message_bytes_max",
                                       "A message inflates to more than allowed."};
-    uint64_t left = ws->options->message_bytes_max - ws->message_bytes;
+    uint64_t left = ws->options->message_bytes_max - ws->cold->message_bytes;
     naru_span allowed = {output.data, output.size < left ? output.size : (size_t)left};
     bool text = (ws->message & NARU__WS_KIND) == NARU_WS_TEXT && !ws->options->trust_utf8;
-    if (text && !naru__utf8_feed(&ws->utf8, allowed, NULL)) {
+    if (text && !naru__utf8_feed(&ws->cold->utf8, allowed, NULL)) {
         return fail_in_frame(ws, &naru__ws_text_rule, turn);
     }
-    ws->message_bytes += allowed.size;
+    ws->cold->message_bytes += allowed.size;
     return output.size > left ? fail_in_frame(ws, &big, turn) : NARU_OK;
 }
 
@@ -74,7 +74,7 @@ static naru_status remember(naru_ws *ws, naru_span output, const naru_ws_turn *t
 {
     uint32_t most = (uint32_t)1 << (ws->peer_bits > BITS_MIN ? ws->peer_bits : BITS_MIN);
     bool fresh = (ws->flags & NARU__WS_PEER_FRESH) != 0;
-    if (fresh || naru__ws_window_append(&ws->cold->peer, output, most, ws->allocator) == NARU_OK) {
+    if (fresh || naru__ws_window_append(&ws->cold->peer, output, most, naru__ws_allocator(ws)) == NARU_OK) {
         return NARU_OK;
     }
     return naru__ws_fail_memory(ws, turn);
@@ -86,7 +86,8 @@ static naru_status step(naru_ws *ws, naru_input *source, const naru_ws_turn *tur
     naru__ws_cold *cold = ws->cold;
     size_t guess = source->size < STEP_BYTES / 4 ? source->size * 4 : STEP_BYTES;
     bool roomy = cold->message.capacity - cold->message.size >= ROOM_MIN;
-    if (!roomy && naru__ws_bytes_room(&cold->message, guess > ROOM_MIN ? guess : ROOM_MIN, ws->allocator) != NARU_OK) {
+    if (!roomy &&
+        naru__ws_bytes_room(&cold->message, guess > ROOM_MIN ? guess : ROOM_MIN, naru__ws_allocator(ws)) != NARU_OK) {
         return naru__ws_fail_memory(ws, turn);
     }
     size_t room = cold->message.capacity - cold->message.size;
@@ -107,12 +108,12 @@ static naru_status step(naru_ws *ws, naru_input *source, const naru_ws_turn *tur
  * again, so that the input stays as the peer sent it. */
 static naru_status step_payload(naru_ws *ws, naru_input *in, const naru_ws_turn *turn)
 {
-    size_t size = in->size < ws->frame_left ? in->size : (size_t)ws->frame_left;
+    size_t size = in->size < ws->cold->frame_left ? in->size : (size_t)ws->cold->frame_left;
     naru_input slice = {in->data, size < STEP_BYTES ? size : STEP_BYTES};
     size_t sliced = slice.size;
     bool masked = ws->role == NARU_WS_SERVER && sliced > 0;
     if (masked) {
-        naru__mask(slice.data, slice.data, sliced, ws->head, 0);
+        naru__mask(slice.data, slice.data, sliced, ws->cold->head, 0);
     }
     naru_status status = step(ws, &slice, turn);
     if (status != NARU_OK) {
@@ -120,14 +121,14 @@ static naru_status step_payload(naru_ws *ws, naru_input *in, const naru_ws_turn 
     }
     size_t taken = sliced - slice.size;
     if (masked) {
-        naru__ws_mask_turn(ws->head, taken);
-        naru__mask(slice.data, slice.data, slice.size, ws->head, 0);
+        naru__ws_mask_turn(ws->cold->head, taken);
+        naru__mask(slice.data, slice.data, slice.size, ws->cold->head, 0);
     }
     if (taken > 0) {
         in->data += taken;
         in->size -= taken;
     }
-    ws->frame_left -= taken;
+    ws->cold->frame_left -= taken;
     ws->offset += taken;
     return NARU_OK;
 }
@@ -152,7 +153,7 @@ static naru_status end_message(naru_ws *ws, const naru_ws_turn *turn)
         return fail_inflate(ws, NARU_ERR_DEFLATE, turn);
     }
     bool text = (ws->message & NARU__WS_KIND) == NARU_WS_TEXT && !ws->options->trust_utf8;
-    if (text && !naru__utf8_complete(&ws->utf8)) {
+    if (text && !naru__utf8_complete(&ws->cold->utf8)) {
         return fail_in_frame(ws, &naru__ws_text_rule, turn);
     }
     naru__ws_inflater_free(cold->inflater);
@@ -165,10 +166,10 @@ static naru_status end_message(naru_ws *ws, const naru_ws_turn *turn)
 static naru_status run(naru_ws *ws, naru_input *in, const naru_ws_turn *turn)
 {
     naru__ws_cold *cold = ws->cold;
-    bool final = (ws->frame & NARU__WS_FIN) != 0;
+    bool final = (ws->cold->frame & NARU__WS_FIN) != 0;
     bool chunks = ws->options->delivery == NARU_WS_CHUNKS;
     for (;;) {
-        bool payload = ws->frame_left > 0;
+        bool payload = ws->cold->frame_left > 0;
         bool tail = !payload && final && cold->tail_bytes < TAIL_BYTES;
         if (!payload && !tail && !cold->pending) {
             return NARU_OK;
@@ -197,8 +198,8 @@ naru_status naru__ws_compressed_take(naru_ws *ws, naru_input *in, const naru_ws_
         }
         return chunk ? NARU_OK : NARU_MORE;
     }
-    ws->flags &= (uint8_t)~NARU__WS_IN_FRAME;
-    bool last = (ws->frame & NARU__WS_FIN) != 0;
+    ws->flags &= (uint16_t)~NARU__WS_IN_FRAME;
+    bool last = (ws->cold->frame & NARU__WS_FIN) != 0;
     if (last) {
         status = end_message(ws, turn);
         if (status != NARU_OK) {

@@ -63,7 +63,7 @@ naru_status naru_ws_close(naru_ws *ws, uint16_t code, naru_span reason, const na
     }
     naru_status status = naru__ws_close_append(ws, code, reason, turn);
     if (status == NARU_OK) {
-        ws->timer_ms = turn->now_ms;
+        ws->heard_ms = turn->now_ms;
         naru__ws_move(ws, NARU_WS_CLOSING);
     }
     return status;
@@ -148,7 +148,7 @@ static void take_pong(naru_ws *ws, naru_span payload, const naru_ws_turn *turn, 
     if ((ws->flags & NARU__WS_RTT) != 0 && hash(payload) == ws->rtt_hash) {
         uint32_t passed_ms = (uint32_t)turn->now_ms - ws->rtt_ms;
         event->rtt_ms = passed_ms <= INT32_MAX ? (int32_t)passed_ms : INT32_MAX;
-        ws->flags &= (uint8_t)~NARU__WS_RTT;
+        ws->flags &= (uint16_t)~NARU__WS_RTT;
     }
 }
 
@@ -188,7 +188,7 @@ static naru_status take_close(naru_ws *ws, naru_span payload, uint64_t offset, c
         if (append(ws, NARU__WS_CLOSE, payload, turn) != NARU_OK) {
             return naru__ws_fail_memory(ws, turn);
         }
-        ws->timer_ms = turn->now_ms;
+        ws->heard_ms = turn->now_ms;
     }
     naru__ws_move(ws, NARU_WS_CLOSED);
     bool coded = payload.size > 0;

@@ -89,15 +89,15 @@ static bool unmask(naru_ws *ws, naru_input piece, size_t *good_out)
     bool good = true;
     if (!is_checked_text(ws)) {
         if (masked) {
-            naru__mask(piece.data, piece.data, piece.size, ws->head, 0);
+            naru__mask(piece.data, piece.data, piece.size, ws->cold->head, 0);
         }
     } else if (masked) {
-        good = naru__mask_utf8(piece.data, piece.size, ws->head, 0, &ws->utf8, good_out);
+        good = naru__mask_utf8(piece.data, piece.size, ws->cold->head, 0, &ws->cold->utf8, good_out);
     } else {
-        good = naru__utf8_feed(&ws->utf8, (naru_span){piece.data, piece.size}, good_out);
+        good = naru__utf8_feed(&ws->cold->utf8, (naru_span){piece.data, piece.size}, good_out);
     }
     if (masked) {
-        naru__ws_mask_turn(ws->head, piece.size);
+        naru__ws_mask_turn(ws->cold->head, piece.size);
     }
     return good;
 }
@@ -105,7 +105,7 @@ static bool unmask(naru_ws *ws, naru_input piece, size_t *good_out)
 /* Take what is there of the frame's payload off the input. */
 static naru_status take_piece(naru_ws *ws, naru_input *in, naru_span *piece_out, const naru_ws_turn *turn)
 {
-    size_t size = in->size < ws->frame_left ? in->size : (size_t)ws->frame_left;
+    size_t size = in->size < ws->cold->frame_left ? in->size : (size_t)ws->cold->frame_left;
     size_t good = 0;
     bool sound = unmask(ws, (naru_input){in->data, size}, &good);
     *piece_out = (naru_span){in->data, size};
@@ -113,7 +113,7 @@ static naru_status take_piece(naru_ws *ws, naru_input *in, naru_span *piece_out,
         in->data += size;
         in->size -= size;
     }
-    ws->frame_left -= size;
+    ws->cold->frame_left -= size;
     ws->offset += size;
     return sound ? NARU_OK : naru__ws_fail(ws, &naru__ws_text_rule, ws->offset - size + good, turn);
 }
@@ -146,13 +146,13 @@ void naru__ws_message_event(naru_ws *ws, naru_span data, bool last, naru_ws_even
         .last = last,
         .compressed = (ws->message & NARU__WS_COMPRESSED) != 0,
         .rtt_ms = -1,
-        .left = ws->frame_left,
+        .left = ws->cold->frame_left,
         .data = data,
     };
     ws->message |= NARU__WS_BEGUN;
     if (last) {
         ws->message = 0;
-        ws->flags &= (uint8_t)~NARU__WS_TIMED;
+        ws->flags &= (uint16_t)~NARU__WS_TIMED;
     }
 }
 
@@ -171,21 +171,22 @@ static naru_status keep(naru_ws *ws, naru_span piece)
     if (!cold) {
         return NARU_ERR_MEMORY;
     }
-    bool known = (ws->frame & NARU__WS_FIN) != 0 || ws->options->delivery == NARU_WS_FRAMES;
-    uint64_t total = known ? cold->message.size + piece.size + ws->frame_left : UINT64_MAX;
-    return naru__ws_bytes_append(&cold->message, piece, total, ws->allocator);
+    bool known = (ws->cold->frame & NARU__WS_FIN) != 0 || ws->options->delivery == NARU_WS_FRAMES;
+    uint64_t total = known ? cold->message.size + piece.size + ws->cold->frame_left : UINT64_MAX;
+    return naru__ws_bytes_append(&cold->message, piece, total, naru__ws_allocator(ws));
 }
 
 naru_input naru__ws_room(naru_ws *ws)
 {
     bool kept = ws->state != NARU_WS_FAILED && (ws->flags & NARU__WS_IN_FRAME) != 0 && ws->cold &&
-                (ws->frame & NARU__WS_CONTROL) == 0 && (ws->message & NARU__WS_COMPRESSED) == 0 && !ws->cold->delivered;
+                (ws->cold->frame & NARU__WS_CONTROL) == 0 && (ws->message & NARU__WS_COMPRESSED) == 0 &&
+                !ws->cold->delivered;
     if (!kept || ws->cold->message.size == 0) {
         return (naru_input){NULL, 0};
     }
     naru__ws_bytes *bytes = &ws->cold->message;
     size_t room = bytes->capacity - bytes->size;
-    room = room < ws->frame_left ? room : (size_t)ws->frame_left;
+    room = room < ws->cold->frame_left ? room : (size_t)ws->cold->frame_left;
     return room >= ROOM_MIN ? (naru_input){bytes->data + bytes->size, room} : (naru_input){NULL, 0};
 }
 
@@ -215,13 +216,13 @@ static naru_status take_plain(naru_ws *ws, naru_input *in, const naru_ws_turn *t
     if (status != NARU_OK) {
         return status;
     }
-    bool frame_done = ws->frame_left == 0;
-    bool last = frame_done && (ws->frame & NARU__WS_FIN) != 0;
-    if (last && is_checked_text(ws) && !naru__utf8_complete(&ws->utf8)) {
+    bool frame_done = ws->cold->frame_left == 0;
+    bool last = frame_done && (ws->cold->frame & NARU__WS_FIN) != 0;
+    if (last && is_checked_text(ws) && !naru__utf8_complete(&ws->cold->utf8)) {
         return naru__ws_fail(ws, &naru__ws_text_rule, ws->offset, turn);
     }
     if (frame_done) {
-        ws->flags &= (uint8_t)~NARU__WS_IN_FRAME;
+        ws->flags &= (uint16_t)~NARU__WS_IN_FRAME;
     }
     bool ready = delivers(ws, piece.size, frame_done, last);
     if (ready && !keeps(ws)) {

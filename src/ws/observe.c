@@ -23,7 +23,7 @@ static void tell(naru_ws *ws, uint8_t first, naru_ws_frame *frame)
 void naru__ws_tell_received(naru_ws *ws, uint64_t payload_bytes, naru_span control)
 {
     naru_ws_frame frame = {.masked = ws->role == NARU_WS_SERVER, .payload_bytes = payload_bytes, .control = control};
-    tell(ws, ws->frame, &frame);
+    tell(ws, ws->cold->frame, &frame);
 }
 
 void naru__ws_tell_sent(naru_ws *ws, const uint8_t *head)

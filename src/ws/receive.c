@@ -52,7 +52,7 @@ static const naru__ws_rule *check_first(const naru_ws *ws, uint8_t first)
     if (ws->message == 0) {
         return &nothing_rule;
     }
-    return ws->fragments >= ws->options->fragments_max ? &many_rule : NULL;
+    return ws->cold->fragments >= ws->options->fragments_max ? &many_rule : NULL;
 }
 
 static const naru__ws_rule *check_second(const naru_ws *ws, uint8_t first, uint8_t second)
@@ -74,7 +74,7 @@ static bool message_too_big(const naru_ws *ws, uint8_t first, uint64_t length)
     bool begins = (first & NARU__WS_OPCODE) != NARU__WS_CONTINUATION;
     bool compressed = begins ? (first & NARU__WS_RSV1) != 0 : (ws->message & NARU__WS_COMPRESSED) != 0;
     uint64_t most = compressed ? naru__ws_wire_bytes_max(ws->options) : ws->options->message_bytes_max;
-    uint64_t so_far = begins ? 0 : compressed ? ws->cold->wire_bytes : ws->message_bytes;
+    uint64_t so_far = begins ? 0 : compressed ? ws->cold->wire_bytes : ws->cold->message_bytes;
     return length > most - so_far;
 }
 
@@ -107,12 +107,13 @@ static const naru__ws_rule *check_length(const naru_ws *ws, const uint8_t *head)
 /* Move head bytes in until `bytes` are there. */
 static bool fill(naru_ws *ws, naru_input *in, size_t bytes)
 {
-    while (ws->head_bytes < bytes && in->size > 0) {
-        ws->head[ws->head_bytes++] = *in->data++;
+    naru__ws_cold *cold = ws->cold;
+    while (cold->head_bytes < bytes && in->size > 0) {
+        cold->head[cold->head_bytes++] = *in->data++;
         in->size--;
         ws->offset++;
     }
-    return ws->head_bytes >= bytes;
+    return cold->head_bytes >= bytes;
 }
 
 /* Is it to be handed on as it comes? Only one frame tells at its head how long the message is. */
@@ -120,69 +121,74 @@ static bool streams(const naru_ws *ws, uint64_t length)
 {
     const naru_ws_options *options = ws->options;
     return options->delivery == NARU_WS_MESSAGES && options->parts_from_bytes != 0 &&
-           length >= options->parts_from_bytes && ws->message == (ws->frame & NARU__WS_OPCODE) &&
-           (ws->frame & NARU__WS_FIN) != 0;
+           length >= options->parts_from_bytes && ws->message == (ws->cold->frame & NARU__WS_OPCODE) &&
+           (ws->cold->frame & NARU__WS_FIN) != 0;
 }
 
 static naru_status begin_frame(naru_ws *ws)
 {
-    uint64_t length = naru__ws_head_length(ws->head);
-    size_t size = ws->head_bytes;
-    ws->head_bytes = 0;
-    ws->frame = ws->head[0];
-    ws->frame_left = length;
+    naru__ws_cold *cold = ws->cold;
+    uint64_t length = naru__ws_head_length(cold->head);
+    size_t size = cold->head_bytes;
+    cold->head_bytes = 0;
+    cold->frame = cold->head[0];
+    cold->frame_left = length;
     ws->flags |= NARU__WS_IN_FRAME;
     if (ws->role == NARU_WS_SERVER) {
-        memmove(ws->head, ws->head + size - MASK_BYTES, MASK_BYTES);
+        memmove(cold->head, cold->head + size - MASK_BYTES, MASK_BYTES);
     }
-    if (ws->frame & NARU__WS_CONTROL) {
+    if (cold->frame & NARU__WS_CONTROL) {
         return NARU_OK;
     }
     naru__ws_observe_received(ws, length, (naru_span){0});
-    uint8_t opcode = ws->frame & NARU__WS_OPCODE;
+    uint8_t opcode = cold->frame & NARU__WS_OPCODE;
     if (opcode != NARU__WS_CONTINUATION) {
-        ws->message = (uint8_t)(opcode | (ws->frame & NARU__WS_RSV1 ? NARU__WS_COMPRESSED : 0));
-        ws->message_bytes = 0;
-        ws->fragments = 0;
-        ws->utf8 = (naru__utf8){0};
+        ws->message = (uint8_t)(opcode | (cold->frame & NARU__WS_RSV1 ? NARU__WS_COMPRESSED : 0));
+        cold->message_bytes = 0;
+        cold->fragments = 0;
+        cold->utf8 = (naru__utf8){0};
     }
-    ws->fragments++;
+    cold->fragments++;
     if (streams(ws, length)) {
         ws->message |= NARU__WS_STREAMED;
     }
     if (ws->message & NARU__WS_COMPRESSED) {
         return naru__ws_compressed_frame(ws, length);
     }
-    ws->message_bytes += length;
+    cold->message_bytes += length;
     return NARU_OK;
 }
 
 /* Each part of a head is checked as soon as it is there, in the same order however it is cut. */
 static naru_status take_head(naru_ws *ws, naru_input *in, const naru_ws_turn *turn)
 {
-    uint64_t start = ws->offset - ws->head_bytes;
+    naru__ws_cold *cold = in->size > 0 ? naru__ws_warm(ws) : NULL;
+    if (!cold) {
+        return in->size > 0 ? naru__ws_fail_memory(ws, turn) : NARU_MORE;
+    }
+    uint64_t start = ws->offset - cold->head_bytes;
     if (!fill(ws, in, 1)) {
         return NARU_MORE;
     }
-    const naru__ws_rule *broken = check_first(ws, ws->head[0]);
+    const naru__ws_rule *broken = check_first(ws, cold->head[0]);
     if (broken) {
         return naru__ws_fail(ws, broken, start, turn);
     }
     if (!fill(ws, in, 2)) {
         return NARU_MORE;
     }
-    broken = check_second(ws, ws->head[0], ws->head[1]);
+    broken = check_second(ws, cold->head[0], cold->head[1]);
     if (broken) {
         return naru__ws_fail(ws, broken, start + 1, turn);
     }
-    if (!fill(ws, in, naru__ws_head_bytes(ws->head[1] & NARU__WS_LENGTH))) {
+    if (!fill(ws, in, naru__ws_head_bytes(cold->head[1] & NARU__WS_LENGTH))) {
         return NARU_MORE;
     }
-    broken = check_length(ws, ws->head);
+    broken = check_length(ws, cold->head);
     if (broken) {
         return naru__ws_fail(ws, broken, start + 1, turn);
     }
-    if (!fill(ws, in, naru__ws_head_bytes(ws->head[1]))) {
+    if (!fill(ws, in, naru__ws_head_bytes(cold->head[1]))) {
         return NARU_MORE;
     }
     return begin_frame(ws) == NARU_OK ? NARU_OK : naru__ws_fail_memory(ws, turn);
@@ -190,43 +196,37 @@ static naru_status take_head(naru_ws *ws, naru_input *in, const naru_ws_turn *tu
 
 /* ---- payload ------------------------------------------------------------------------------------------- */
 
-/* A control frame's payload is at most 125 bytes: it is used where it lies, or gathered in the cold part. */
+/* A control frame's payload is at most 125 bytes: it is used where it lies, or gathered. */
 static naru_status take_control(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)
 {
-    bool gathering = ws->cold && ws->cold->control_bytes > 0;
-    size_t piece = in->size < ws->frame_left ? in->size : (size_t)ws->frame_left;
+    naru__ws_cold *cold = ws->cold;
+    size_t piece = in->size < cold->frame_left ? in->size : (size_t)cold->frame_left;
     naru_span payload = {in->data, piece};
     if (ws->role == NARU_WS_SERVER && piece > 0) {
-        naru__mask(in->data, in->data, piece, ws->head, 0);
-        naru__ws_mask_turn(ws->head, piece);
+        naru__mask(in->data, in->data, piece, cold->head, 0);
+        naru__ws_mask_turn(cold->head, piece);
     }
-    if (gathering || piece < ws->frame_left) {
-        naru__ws_cold *cold = naru__ws_warm(ws);
-        if (!cold) {
+    if (cold->control.size > 0 || piece < cold->frame_left) {
+        if (naru__ws_bytes_append(&cold->control, payload, NARU__WS_CONTROL_MAX, naru__ws_allocator(ws)) != NARU_OK) {
             return naru__ws_fail_memory(ws, turn);
         }
-        if (piece > 0) {
-            memcpy(cold->control + cold->control_bytes, in->data, piece);
-        }
-        cold->control_bytes = (uint8_t)(cold->control_bytes + piece);
-        payload = (naru_span){cold->control, cold->control_bytes};
+        payload = (naru_span){cold->control.data, cold->control.size};
     }
     if (piece > 0) {
         in->data += piece;
         in->size -= piece;
     }
     ws->offset += piece;
-    ws->frame_left -= piece;
-    if (ws->frame_left > 0) {
+    cold->frame_left -= piece;
+    if (cold->frame_left > 0) {
         return NARU_MORE;
     }
-    if (ws->cold) {
-        ws->cold->control_bytes = 0;
-        ws->cold->delivered |= ws->message == 0;
-    }
-    ws->flags &= (uint8_t)~NARU__WS_IN_FRAME;
+    cold->delivered |= cold->control.size > 0 && ws->message == 0;
+    cold->control.size = 0;
+    ws->flags &= (uint16_t)~NARU__WS_IN_FRAME;
     naru__ws_observe_received(ws, payload.size, payload);
-    return naru__ws_control_take(ws, ws->frame & NARU__WS_OPCODE, payload, ws->offset - payload.size, turn, event_out);
+    return naru__ws_control_take(ws, cold->frame & NARU__WS_OPCODE, payload, ws->offset - payload.size, turn,
+                                 event_out);
 }
 
 static naru_status advance(naru_ws *ws, naru_input *in, const naru_ws_turn *turn, naru_ws_event *event_out)
@@ -238,7 +238,7 @@ static naru_status advance(naru_ws *ws, naru_input *in, const naru_ws_turn *turn
                 return status;
             }
         }
-        bool control = (ws->frame & NARU__WS_CONTROL) != 0;
+        bool control = (ws->cold->frame & NARU__WS_CONTROL) != 0;
         naru_status status =
             control ? take_control(ws, in, turn, event_out) : naru__ws_message_take(ws, in, turn, event_out);
         if (status != NARU_MORE || (ws->flags & NARU__WS_IN_FRAME) != 0) {
@@ -250,17 +250,27 @@ static naru_status advance(naru_ws *ws, naru_input *in, const naru_ws_turn *turn
 /* What the next call and the clock want to know of where we stopped. */
 static void settle(naru_ws *ws, naru_status status, uint64_t now_ms)
 {
-    bool busy = ws->message != 0 || (ws->flags & NARU__WS_IN_FRAME) != 0 || ws->head_bytes > 0;
-    bool slow = busy || ws->observed || ws->state != NARU_WS_OPEN || (ws->cold && ws->cold->delivered);
-    ws->flags = (uint8_t)((ws->flags & ~NARU__WS_SLOW) | (slow ? NARU__WS_SLOW : 0));
+    const naru__ws_cold *cold = ws->cold;
+    bool busy = ws->message != 0 || (ws->flags & NARU__WS_IN_FRAME) != 0 || (cold && cold->head_bytes > 0);
+    bool slow = busy || (ws->flags & (NARU__WS_OBSERVED | NARU__WS_PINGED)) != 0 || ws->state != NARU_WS_OPEN ||
+                (cold && cold->delivered);
+    ws->flags = (uint16_t)((ws->flags & ~NARU__WS_SLOW) | (slow ? NARU__WS_SLOW : 0));
     if (!busy) {
-        ws->flags &= (uint8_t)~NARU__WS_TIMED;
-        if (status == NARU_MORE) {
+        ws->flags &= (uint16_t)~NARU__WS_TIMED;
+        if (status == NARU_MORE || (cold && !cold->delivered)) { /* else an event points there */
             naru__ws_cool(ws);
         }
     } else if (status == NARU_MORE && ws->state == NARU_WS_OPEN && (ws->flags & NARU__WS_TIMED) == 0) {
         ws->flags |= NARU__WS_TIMED;
-        ws->timer_ms = now_ms;
+        ws->cold->begun_ms = now_ms;
+    }
+}
+
+/* The last event may have pointed at it, also in the middle of a message. */
+static void forget_control(naru_ws *ws)
+{
+    if (ws->cold && ws->cold->control.size == 0) {
+        naru__ws_bytes_free(&ws->cold->control, naru__ws_allocator(ws));
     }
 }
 
@@ -276,9 +286,10 @@ naru_status naru__ws_receive(naru_ws *ws, naru_input *in, const naru_ws_turn *tu
     if (!naru__ws_turn_ready(ws, turn)) {
         return NARU_ERR_ENTROPY;
     }
+    forget_control(ws);
     naru__ws_cool(ws);
     if (in->size > 0) {
-        ws->heard_ms = turn->now_ms;
+        naru__ws_touch(ws, turn->now_ms);
     }
     naru_status status = advance(ws, in, turn, event_out);
     if (ws->state != NARU_WS_FAILED) {

@@ -33,7 +33,7 @@ static void forget(naru_ws *ws)
     if (!cold || !cold->own.bytes) {
         return;
     }
-    naru__ws_window_free(&cold->own, ws->allocator);
+    naru__ws_window_free(&cold->own, naru__ws_allocator(ws));
     if (!cold->delivered) { /* else an event may be what is being sent */
         naru__ws_cool(ws);
     }
@@ -54,16 +54,16 @@ static naru_status prepare(naru_ws *ws, size_t bytes)
     }
     if ((ws->flags & NARU__WS_OWN_STALE) != 0) {
         /* 7692 7.1.1: a distance counts from here through all that the peer inflated, frozen messages included. */
-        naru__ws_window_free(&cold->own, ws->allocator);
-        ws->flags &= (uint8_t)~NARU__WS_OWN_STALE;
+        naru__ws_window_free(&cold->own, naru__ws_allocator(ws));
+        ws->flags &= (uint16_t)~NARU__WS_OWN_STALE;
     }
-    return naru__ws_window_ready(&cold->own, bytes, reach_of(ws, bytes), ws->allocator);
+    return naru__ws_window_ready(&cold->own, bytes, reach_of(ws, bytes), naru__ws_allocator(ws));
 }
 
 static naru_status remember(naru_ws *ws, naru_span data, const naru_ws_turn *turn)
 {
     ws->cold->own_ms = turn->now_ms;
-    return naru__ws_window_append(&ws->cold->own, data, reach_of(ws, data.size), ws->allocator);
+    return naru__ws_window_append(&ws->cold->own, data, reach_of(ws, data.size), naru__ws_allocator(ws));
 }
 
 /* Append what stands for `data` on the wire. 7692 7.2.1: of a message's end, the last four bytes are left
@@ -76,7 +76,7 @@ static naru_status compress(naru_ws *ws, naru_span data, bool last, const naru_w
     }
     const naru_ws_deflate_options *options = &ws->options->deflate;
     const naru__ws_effort effort = {ws->own_bits, options->level, options->memory_level};
-    naru_status status = naru__ws_deflate_append(ws->allocator, effort, ws->cold ? &ws->cold->own : NULL,
+    naru_status status = naru__ws_deflate_append(naru__ws_allocator(ws), effort, ws->cold ? &ws->cold->own : NULL,
                                                  reach_of(ws, data.size), data, turn->out);
     if (status == NARU_OK && last) {
         naru__buf_truncate(turn->out, naru__buf_size(turn->out) - TAIL_BYTES);
@@ -156,10 +156,28 @@ naru_status naru_ws_send(naru_ws *ws, naru_ws_kind kind, naru_span data, unsigne
     return status;
 }
 
+/* A text is cut in the middle of a character: there has to be a place to note it. */
+static bool can_note_text(naru_ws *ws, naru__utf8 utf8)
+{
+    return naru__utf8_complete(&utf8) || naru__ws_warm(ws);
+}
+
+static void note_text(naru_ws *ws, naru__utf8 utf8)
+{
+    naru__ws_cold *cold = ws->cold;
+    if (!cold) {
+        return;
+    }
+    cold->sending_utf8 = utf8;
+    if (!cold->delivered) { /* else an event may be what is being sent */
+        naru__ws_cool(ws);
+    }
+}
+
 /* The text so far with this piece: utf8_out is what to keep if the piece leaves. */
 static naru_status check_part_text(const naru_ws *ws, naru_span data, bool last, naru__utf8 *utf8_out)
 {
-    naru__utf8 utf8 = ws->sending != 0 ? ws->sending_utf8 : (naru__utf8){0};
+    naru__utf8 utf8 = ws->sending != 0 && ws->cold ? ws->cold->sending_utf8 : (naru__utf8){0};
     if (!naru__utf8_feed(&utf8, data, NULL) || (last && !naru__utf8_complete(&utf8))) {
         return NARU_ERR_UTF8;
     }
@@ -198,8 +216,11 @@ naru_status naru_ws_send_part(naru_ws *ws, naru_ws_kind kind, naru_span data, bo
     if (check && check_part_text(ws, data, last, &utf8) != NARU_OK) {
         return NARU_ERR_UTF8;
     }
+    if (!can_note_text(ws, utf8)) {
+        return NARU_ERR_MEMORY;
+    }
     if (naru__ws_in_begun_frame(ws)) {
-        ws->sending_utf8 = utf8;
+        ws->cold->sending_utf8 = utf8;
         return naru__ws_begun_piece(ws, kind, data, last, turn);
     }
     bool compressed = naru__ws_wants_compression(ws, data.size, flags);
@@ -209,7 +230,7 @@ naru_status naru_ws_send_part(naru_ws *ws, naru_ws_kind kind, naru_span data, bo
     naru__ws_observe_sent(ws, status, turn->out, at);
     if (status == NARU_OK) {
         ws->sending = last ? 0 : message;
-        ws->sending_utf8 = utf8;
+        note_text(ws, utf8);
     }
     return status;
 }

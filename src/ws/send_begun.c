@@ -21,7 +21,7 @@ naru_status naru_ws_send_begin(naru_ws *ws, naru_ws_kind kind, uint64_t bytes, c
     }
     cold->begun_left = bytes;
     ws->sending = (uint8_t)(kind | NARU__WS_BEGUN_FRAME);
-    ws->sending_utf8 = (naru__utf8){0};
+    cold->sending_utf8 = (naru__utf8){0};
     return NARU_OK;
 }
 
@@ -43,7 +43,7 @@ naru_status naru__ws_begun_taken(naru_ws *ws, size_t bytes, const naru_ws_turn *
     if (cold->pong_owed) {
         cold->pong_owed = false;
         status = naru_ws_pong(ws, (naru_span){cold->pong.data, cold->pong.size}, turn);
-        naru__ws_bytes_free(&cold->pong, ws->allocator);
+        naru__ws_bytes_free(&cold->pong, naru__ws_allocator(ws));
     }
     if (status == NARU_ERR_MEMORY) {
         return naru__ws_fail_memory(ws, turn);
@@ -57,7 +57,7 @@ naru_status naru__ws_begun_pong(naru_ws *ws, naru_span payload)
     naru__ws_bytes *pong = &ws->cold->pong;
     pong->size = 0;
     ws->cold->pong_owed = true;
-    return naru__ws_bytes_append(pong, payload, NARU__WS_CONTROL_MAX, ws->allocator);
+    return naru__ws_bytes_append(pong, payload, NARU__WS_CONTROL_MAX, naru__ws_allocator(ws));
 }
 
 naru_status naru__ws_begun_piece(naru_ws *ws, naru_ws_kind kind, naru_span data, bool last, const naru_ws_turn *turn)

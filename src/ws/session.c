@@ -26,10 +26,9 @@ static void agree(naru_ws *ws, const naru_ws_deflate *deflate)
 }
 
 void naru__ws_init(naru_ws *ws, naru_ws_role role, const naru_ws_options *options, const naru_ws_deflate *deflate,
-                   uint64_t now_ms, const naru_allocator *allocator)
+                   uint64_t now_ms)
 {
-    *ws = (naru_ws){.options = options, .allocator = naru__allocator_or_default(allocator), .role = (uint8_t)role};
-    ws->heard_ms = now_ms;
+    *ws = (naru_ws){.options = options, .role = (uint8_t)role, .heard_ms = now_ms};
     if (deflate && deflate->enabled) {
         agree(ws, deflate);
     }
@@ -38,8 +37,8 @@ void naru__ws_init(naru_ws *ws, naru_ws_role role, const naru_ws_options *option
 
 void naru__ws_observe(naru_ws *ws, bool on)
 {
-    ws->observed = on;
-    ws->flags = (uint8_t)((ws->flags & ~NARU__WS_SLOW) | (on ? NARU__WS_SLOW : 0));
+    unsigned bits = NARU__WS_OBSERVED | NARU__WS_SLOW;
+    ws->flags = (uint16_t)((ws->flags & ~bits) | (on ? bits : 0));
 }
 
 static void drop_cold(naru_ws *ws)
@@ -48,12 +47,14 @@ static void drop_cold(naru_ws *ws)
     if (!cold) {
         return;
     }
-    naru__ws_bytes_free(&cold->message, ws->allocator);
-    naru__ws_bytes_free(&cold->pong, ws->allocator);
+    const naru_allocator *allocator = naru__ws_allocator(ws);
+    naru__ws_bytes_free(&cold->message, allocator);
+    naru__ws_bytes_free(&cold->pong, allocator);
+    naru__ws_bytes_free(&cold->control, allocator);
     naru__ws_inflater_free(cold->inflater);
-    naru__ws_window_free(&cold->own, ws->allocator);
-    naru__ws_window_free(&cold->peer, ws->allocator);
-    naru__free(ws->allocator, cold, sizeof *cold);
+    naru__ws_window_free(&cold->own, allocator);
+    naru__ws_window_free(&cold->peer, allocator);
+    naru__free(allocator, cold, sizeof *cold);
     ws->cold = NULL;
 }
 
@@ -66,11 +67,14 @@ naru_ws *naru_ws_new(naru_ws_role role, const naru_ws_options *options, const na
                      const naru_allocator *allocator)
 {
     allocator = naru__allocator_or_default(allocator);
-    naru_ws *ws = naru__alloc(allocator, sizeof *ws);
-    if (ws) {
-        naru__ws_init(ws, role, options, deflate, now_ms, allocator);
+    naru__ws_lone *lone = naru__alloc(allocator, sizeof *lone);
+    if (!lone) {
+        return NULL;
     }
-    return ws;
+    naru__ws_init(&lone->ws, role, options, deflate, now_ms);
+    lone->ws.flags |= NARU__WS_LONE;
+    lone->allocator = allocator;
+    return &lone->ws;
 }
 
 void naru_ws_free(naru_ws *ws)
@@ -79,13 +83,13 @@ void naru_ws_free(naru_ws *ws)
         return;
     }
     naru__ws_deinit(ws);
-    naru__free(ws->allocator, ws, sizeof *ws);
+    naru__free(naru__ws_allocator(ws), ws, sizeof(naru__ws_lone));
 }
 
 naru__ws_cold *naru__ws_warm(naru_ws *ws)
 {
     if (!ws->cold) {
-        ws->cold = naru__alloc_zero(ws->allocator, sizeof *ws->cold);
+        ws->cold = naru__alloc_zero(naru__ws_allocator(ws), sizeof *ws->cold);
     }
     return ws->cold;
 }
@@ -97,13 +101,13 @@ void naru__ws_cool(naru_ws *ws)
         return;
     }
     if (ws->message == 0) {
-        naru__ws_bytes_free(&cold->message, ws->allocator);
+        naru__ws_bytes_free(&cold->message, naru__ws_allocator(ws));
     } else if (cold->delivered) {
         cold->message.size = 0; /* the next chunk or frame of the same message comes here */
     }
     cold->delivered = false;
-    bool under_way = ws->message != 0 || (ws->flags & NARU__WS_IN_FRAME) != 0;
-    under_way |= naru__ws_in_begun_frame(ws);
+    bool under_way = ws->message != 0 || (ws->flags & NARU__WS_IN_FRAME) != 0 || cold->head_bytes > 0;
+    under_way |= naru__ws_in_begun_frame(ws) || !naru__utf8_complete(&cold->sending_utf8);
     if (!under_way && !cold->message.data && !cold->own.bytes && !cold->peer.bytes) {
         drop_cold(ws);
     }
@@ -135,7 +139,7 @@ void naru__ws_move(naru_ws *ws, naru_ws_state state)
 naru_status naru__ws_fail(naru_ws *ws, const naru__ws_rule *rule, uint64_t offset, const naru_ws_turn *turn)
 {
     if (ws->state == NARU_WS_OPEN && turn) {
-        ws->timer_ms = turn->now_ms;
+        ws->heard_ms = turn->now_ms;
         if (rule->close_code != 1006) {
             /* Without memory for the Close the transport's end must say it. */
             naru_span reason = naru_span_of(ws->options->bare_close ? "" : rule->text);
@@ -182,5 +186,5 @@ const naru_fault *naru_ws_fault(const naru_ws *ws)
 
 uint16_t naru_ws_close_code(const naru_ws *ws)
 {
-    return ws->close_code;
+    return ws->state == NARU_WS_CLOSED ? ws->close_code : 0;
 }

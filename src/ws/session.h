@@ -21,23 +21,33 @@ typedef struct naru__ws_bytes {
 
 typedef struct naru__ws_inflater naru__ws_inflater;
 
-/* What only a busy or compressed session needs. */
+/* What only a busy or compressed session needs; made for all but messages that lie whole in the input, and gone again
+ * once they are through. */
 typedef struct naru__ws_cold {
     naru__ws_bytes message;      /* what is there of the message, frame or chunk under way */
     naru__ws_inflater *inflater; /* of the compressed message under way */
     naru__ws_window own;         /* what our next compressed message may refer to */
     naru__ws_window peer;        /* what the peer's may: between two of them, all that we need of the first */
     uint64_t own_ms;             /* when own was last used */
+    uint64_t frame_left;         /* payload bytes of the frame under way that are still to come */
+    uint64_t message_bytes;      /* of the message under way, inflated */
+    uint64_t begun_ms;           /* when it began, if TIMED */
     uint64_t frame_offset;       /* where the compressed frame's payload began in the peer's stream */
     uint64_t wire_bytes;         /* of the compressed message under way */
-    uint8_t tail_bytes;          /* how many of 00 00 ff ff have been inflated behind it */
-    bool pending;                /* the inflater filled its room: it may hold more */
-    bool delivered;              /* an event pointed at message: it goes with the next call */
-    bool pong_owed;              /* to leave behind the frame under way */
     uint64_t begun_left;         /* of our frame under way, where its payload comes in pieces */
-    naru__ws_bytes pong;
-    uint8_t control_bytes;
-    uint8_t control[NARU__WS_CONTROL_MAX]; /* of a control frame that came in pieces */
+    naru__ws_bytes pong;         /* to leave behind it, if pong_owed */
+    naru__ws_bytes control;      /* of a control frame that comes in pieces */
+    uint32_t fragments;          /* of the message under way */
+    naru__utf8 utf8;             /* of the text coming in */
+    naru__utf8 sending_utf8;     /* of the text going out in parts */
+    uint8_t
+        head[NARU__WS_HEAD_MAX]; /* of a frame; while its payload comes, the mask is in front, turned to its place */
+    uint8_t head_bytes;
+    uint8_t frame;      /* first byte of the frame under way */
+    uint8_t tail_bytes; /* how many of 00 00 ff ff have been inflated behind it */
+    bool pending;       /* the inflater filled its room: it may hold more */
+    bool delivered;     /* an event pointed at message or control: it goes with the next call */
+    bool pong_owed;
 } naru__ws_cold;
 
 /* Bits of naru_ws.message and naru_ws.sending; the low two are the naru_ws_kind, 0 while none is under
@@ -52,56 +62,70 @@ enum {
 
 /* Bits of naru_ws.flags. */
 enum {
-    NARU__WS_SLOW = 1,        /* something is under way, it is not open, or observed: no short way for next */
+    NARU__WS_SLOW = 1,        /* something is under way, a pong awaited, it is not open, or observed: no short way */
     NARU__WS_IN_FRAME = 2,    /* a frame's head is read, its payload not */
-    NARU__WS_TIMED = 4,       /* timer_ms holds when the message under way began */
+    NARU__WS_TIMED = 4,       /* cold->begun_ms holds when the message under way began */
     NARU__WS_RTT = 8,         /* the newest ping has no answer yet */
     NARU__WS_CONTROLLED = 16, /* control_ms holds the start of a window */
     NARU__WS_OWN_FRESH = 32,  /* deflate: each message we send stands alone */
     NARU__WS_PEER_FRESH = 64, /* deflate: each message the peer sends stands alone */
-    NARU__WS_OWN_STALE = 128  /* deflate: the peer's window holds what our compressor has not seen: it starts afresh */
+    NARU__WS_OWN_STALE = 128, /* deflate: the peer's window holds what our compressor has not seen: it starts afresh */
+    NARU__WS_PINGED = 256,    /* nothing has come since tick sent a ping */
+    NARU__WS_OBSERVED = 512,  /* options->on_frame hears of every frame: it is always SLOW */
+    NARU__WS_LONE = 1024      /* part of a naru__ws_lone; else its options are those of a naru__ws_terms */
 };
 
 /* An idle session is this and nothing more; windows, buffers and the rest come and go with `cold`. */
 struct naru_ws {
     const naru_ws_options *options;
-    const naru_allocator *allocator;
     naru__ws_cold *cold;
-    uint64_t ping_ms;  /* when tick last sent a ping; later than heard_ms: nothing came since */
-    uint64_t timer_ms; /* open: when the message under way began; after: when our Close left or it failed */
+    uint64_t
+        heard_ms; /* open: when the peer's last byte came or, PINGED, our ping left; after: our Close, or it failed */
     union {
         struct {
-            uint64_t offset;        /* bytes of the peer's stream taken so far */
-            uint64_t frame_left;    /* payload bytes of the frame under way that are still to come */
-            uint64_t message_bytes; /* of the message under way, inflated */
-            uint64_t heard_ms;      /* when the peer's last byte came */
+            uint64_t offset;     /* bytes of the peer's stream taken so far */
+            uint32_t rtt_ms;     /* when our newest ping left; low bits of the clock */
+            uint32_t rtt_hash;   /* of its payload */
+            uint32_t control_ms; /* the control frames' window; low bits of the clock */
+            uint32_t control_count;
+            uint16_t close_code; /* of the peer's Close */
         };
         naru_fault fault; /* once it has failed, which so needs no memory */
     };
-    uint32_t fragments;
-    naru__utf8 utf8;         /* of the text coming in */
-    naru__utf8 sending_utf8; /* of the text going out in parts */
-    uint32_t control_ms;     /* the control frames' window; low bits of the clock */
-    uint32_t control_count;
-    uint32_t rtt_ms;   /* when our newest ping left; low bits of the clock */
-    uint32_t rtt_hash; /* of its payload */
-    uint16_t close_code;
-    uint8_t
-        head[NARU__WS_HEAD_MAX]; /* of a frame; while its payload comes, the mask is in front, turned to its place */
-    uint8_t head_bytes;
-    uint8_t frame; /* first byte of the frame under way */
-    uint8_t flags;
+    uint16_t flags;
     uint8_t message;
     uint8_t role; /* from here on in the order that naru__ws_sends_plain wants */
     uint8_t state;
     uint8_t sending;
     uint8_t own_bits;  /* deflate: window of what we send; 0: none was agreed on */
     uint8_t peer_bits; /* and of what the peer sends */
-    bool observed;     /* options->on_frame hears of every frame: it is always SLOW */
 };
+_Static_assert(sizeof(naru_ws) <= 64, "what an idle connection costs");
 
+/* One that naru_ws_new made. */
+typedef struct naru__ws_lone {
+    naru_ws ws; /* first: the one is found from the other */
+    const naru_allocator *allocator;
+} naru__ws_lone;
+
+/* What sessions share that are parts of something larger; ws->options are these. */
+typedef struct naru__ws_terms {
+    const naru_allocator *allocator;
+    naru_ws_options options;
+} naru__ws_terms;
+
+static inline const naru_allocator *naru__ws_allocator(const naru_ws *ws)
+{
+    if (ws->flags & NARU__WS_LONE) {
+        return ((const naru__ws_lone *)(const void *)ws)->allocator;
+    }
+    const void *terms = (const uint8_t *)ws->options - offsetof(naru__ws_terms, options);
+    return ((const naru__ws_terms *)terms)->allocator;
+}
+
+/* shapes    options: of a naru__ws_terms. */
 void naru__ws_init(naru_ws *ws, naru_ws_role role, const naru_ws_options *options, const naru_ws_deflate *deflate,
-                   uint64_t now_ms, const naru_allocator *allocator);
+                   uint64_t now_ms);
 void naru__ws_deinit(naru_ws *ws);
 
 /* Whether options->on_frame, if there is one, hears of this session. Before its first frame. */

@@ -595,11 +595,11 @@ static void check_state(stage *g, const char *text)
 /* Does it own anything but the struct and the output? */
 static void check_idle(stage *g, const char *text)
 {
-    bool idle = g->memory.live_bytes == sizeof(naru_ws) + g->out.capacity;
+    bool idle = g->memory.live_bytes == sizeof(naru__ws_lone) + g->out.capacity;
     if (idle == (strcmp(text, "yes") == 0)) {
         held(g);
     } else {
-        WRONG(g, "it holds %zu bytes", g->memory.live_bytes - sizeof(naru_ws) - g->out.capacity);
+        WRONG(g, "it holds %zu bytes", g->memory.live_bytes - sizeof(naru__ws_lone) - g->out.capacity);
     }
 }
 

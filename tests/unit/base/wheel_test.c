@@ -158,15 +158,15 @@ TEST(the_end_of_time_can_be_reached)
 {
     static model m;
     model_init(&m, 5);
-    model_start(&m, 0, UINT64_MAX);
-    model_start(&m, 1, UINT64_MAX - 1);
-    model_start(&m, 2, UINT64_MAX / 2);
+    model_start(&m, 0, INT64_MAX);
+    model_start(&m, 1, INT64_MAX - 1);
+    model_start(&m, 2, INT64_MAX / 2);
     model_start(&m, 3, 7);
-    model_advance(&m, UINT64_MAX - 1);
+    model_advance(&m, INT64_MAX - 1);
     CHECK(m.running[0]);
     CHECK(!m.running[1]);
     check_wait(&m);
-    model_advance(&m, UINT64_MAX);
+    model_advance(&m, INT64_MAX);
     CHECK(!m.running[0]);
 }
 

@@ -44,7 +44,7 @@ typedef struct harness {
     counting count;
     naru_allocator allocator;
     naru_loop *loop;
-    naru_conn_options options;
+    naru__conn_terms terms;
     naru_conn_handler handler;
     naru_conn *conn;          /* NULL once it is gone */
     int peer;                 /* the other end */
@@ -111,12 +111,10 @@ static inline void harness_close(naru_conn *conn, const naru_close_info *info, v
 static inline void harness_gone(naru_conn *conn, const naru_close_info *info)
 {
     (void)info;
-    harness *h = conn->owner;
+    harness *h = naru__conn_terms_of(conn)->owner;
     note(h, 'G');
     h->conn = NULL;
 }
-
-static const naru__conn_owner harness_owner = {.on_gone = harness_gone};
 
 /* A connected pair over TCP on the loopback address, where a reset is a reset. */
 static inline bool tcp_pair(int pair[2])
@@ -133,7 +131,7 @@ static inline bool tcp_pair(int pair[2])
     return ok && pair[0] >= 0 && fcntl(pair[1], F_SETFL, O_NONBLOCK) == 0;
 }
 
-/* The defaults; change h->options and h->handler, then harness_start. */
+/* The defaults; change h->terms.options and h->handler, then harness_start. */
 static inline void harness_init(harness *h)
 {
     *h = (harness){.peer = -1};
@@ -151,7 +149,7 @@ static inline bool harness_make(harness *h)
 {
     int pair[2];
     naru_loop_options loop_options = {.allocator = &h->allocator};
-    if (naru__conn_options_fill(&h->options) != NARU_OK || !tcp_pair(pair)) {
+    if (naru__conn_options_fill(&h->terms.options) != NARU_OK || !tcp_pair(pair)) {
         return false;
     }
     h->peer = pair[1];
@@ -165,8 +163,10 @@ static inline bool harness_make(harness *h)
         close(pair[0]);
         return false;
     }
-    h->conn = naru__conn_new(stream, NARU_WS_SERVER, &h->options, NULL, naru_span_of("chat"), &h->handler, h,
-                             &harness_owner, h);
+    h->terms.allocator = naru_loop_allocator(h->loop);
+    h->terms.owner = h;
+    h->terms.on_gone = harness_gone;
+    h->conn = naru__conn_new(stream, NARU_WS_SERVER, &h->terms, NULL, naru_span_of("chat"), &h->handler, h);
     if (!h->conn) {
         naru__stream_close(stream);
     }

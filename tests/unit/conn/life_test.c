@@ -30,9 +30,9 @@ TEST(without_messages_it_is_closed)
 {
     harness h;
     harness_init(&h);
-    h.options.idle_timeout_ms = SHORT_MS;
-    h.options.ws.ping_interval_ms = 5; /* pings and pongs are no messages */
-    h.options.ws.pong_timeout_ms = 60000;
+    h.terms.options.idle_timeout_ms = SHORT_MS;
+    h.terms.options.ws.ping_interval_ms = 5; /* pings and pongs are no messages */
+    h.terms.options.ws.pong_timeout_ms = 60000;
     uint64_t began = wall_ms();
     REQUIRE(harness_start(&h));
     CHECK_BYTES(naru_conn_protocol(h.conn), naru_span_of("chat"));
@@ -64,7 +64,7 @@ TEST(messages_keep_it_open)
 {
     harness h;
     harness_init(&h);
-    h.options.idle_timeout_ms = 100000;
+    h.terms.options.idle_timeout_ms = 100000;
     REQUIRE(harness_start(&h));
     uint64_t first = later_deadline(&h);
     peer_frame(&h, 9, "ping", 4);
@@ -86,7 +86,7 @@ TEST(a_pause_is_not_idle)
 {
     harness h;
     harness_init(&h);
-    h.options.idle_timeout_ms = SHORT_MS;
+    h.terms.options.idle_timeout_ms = SHORT_MS;
     REQUIRE(harness_start(&h));
     naru_conn_pause(h.conn);
     for (uint64_t began = wall_ms(); wall_ms() - began < 3 * SHORT_MS;) {
@@ -106,8 +106,8 @@ TEST(its_age_ends_it)
     for (int paused = 0; paused < 2; paused++) {
         harness h;
         harness_init(&h);
-        h.options.age_max_ms = 2 * SHORT_MS;
-        h.options.age_jitter_ms = 1;
+        h.terms.options.age_max_ms = 2 * SHORT_MS;
+        h.terms.options.age_jitter_ms = 1;
         REQUIRE(harness_start(&h));
         uint64_t began = wall_ms();
         received in = {0};
@@ -139,8 +139,8 @@ TEST(ages_differ)
     for (size_t i = 0; i < MANY; i++) {
         harness h;
         harness_init(&h);
-        h.options.age_max_ms = AGE_MS;
-        h.options.age_jitter_ms = JITTER_MS;
+        h.terms.options.age_max_ms = AGE_MS;
+        h.terms.options.age_jitter_ms = JITTER_MS;
         uint64_t began = naru_loop_now_ms((harness_make(&h), h.loop));
         naru__conn_start(h.conn, NULL, 0);
         ends[i] = naru__conn_life_deadline_ms(h.conn) - began;

@@ -210,7 +210,7 @@ TEST(a_peer_that_never_ends_is_dropped_after_the_close_timeout)
 {
     harness h;
     harness_init(&h);
-    h.options.ws.close_timeout_ms = 30;
+    h.terms.options.ws.close_timeout_ms = 30;
     REQUIRE(harness_start(&h));
     peer_frame(&h, 8, "", 0);
     CHECK(turn_until(&h, 'G', 1));
@@ -223,7 +223,7 @@ TEST(a_peer_that_never_answers_a_close_is_dropped)
 {
     harness h;
     harness_init(&h);
-    h.options.ws.close_timeout_ms = 30;
+    h.terms.options.ws.close_timeout_ms = 30;
     REQUIRE(harness_start(&h));
     CHECK_EQ(naru_conn_close(h.conn, 1000, naru_span_of("")), NARU_OK);
     CHECK(turn_until(&h, 'G', 1));
@@ -237,8 +237,8 @@ TEST(silence_is_noticed)
 {
     harness h;
     harness_init(&h);
-    h.options.ws.ping_interval_ms = 20;
-    h.options.ws.pong_timeout_ms = 20;
+    h.terms.options.ws.ping_interval_ms = 20;
+    h.terms.options.ws.pong_timeout_ms = 20;
     REQUIRE(harness_start(&h));
     CHECK(turn_until(&h, 'G', 1));
     CHECK_STR(h.log, "OCG");
@@ -257,8 +257,8 @@ TEST(a_peer_that_answers_pings_lives)
 {
     harness h;
     harness_init(&h);
-    h.options.ws.ping_interval_ms = 10;
-    h.options.ws.pong_timeout_ms = 60000; /* far beyond the patience of this test: no ping may wait for it */
+    h.terms.options.ws.ping_interval_ms = 10;
+    h.terms.options.ws.pong_timeout_ms = 60000; /* far beyond the patience of this test: no ping may wait for it */
     REQUIRE(harness_start(&h));
     received in = {0};
     for (size_t pongs = 0; pongs < 5; pongs++) {
@@ -277,8 +277,8 @@ TEST(a_paused_connection_is_not_taken_for_silent)
 {
     harness h;
     harness_init(&h);
-    h.options.ws.ping_interval_ms = 10;
-    h.options.ws.pong_timeout_ms = 10;
+    h.terms.options.ws.ping_interval_ms = 10;
+    h.terms.options.ws.pong_timeout_ms = 10;
     REQUIRE(harness_start(&h));
     naru_conn_pause(h.conn);
     uint64_t end_ms = wall_ms() + 100; /* ten times as long as the silence that ends an unpaused one */

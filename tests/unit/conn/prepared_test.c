@@ -62,15 +62,15 @@ TEST(a_clients_are_masked_each_for_itself)
 {
     enum { BYTES = 2000, FRAME = 8 + BYTES };
     int pair[2];
-    naru_conn_options options = {0};
+    naru__conn_terms terms = {0};
     static const naru_conn_handler handler;
-    REQUIRE(naru__conn_options_fill(&options) == NARU_OK && tcp_pair(pair));
+    REQUIRE(naru__conn_options_fill(&terms.options) == NARU_OK && tcp_pair(pair));
     naru_loop *loop = naru_loop_new(NULL);
     REQUIRE(loop != NULL);
     naru__stream *stream = naru__stream_accept(loop, pair[0], NULL, &naru__conn_stream_handler, NULL);
     REQUIRE(stream != NULL);
-    naru_conn *conn =
-        naru__conn_new(stream, NARU_WS_CLIENT, &options, NULL, (naru_span){NULL, 0}, &handler, NULL, NULL, NULL);
+    terms.allocator = naru_loop_allocator(loop);
+    naru_conn *conn = naru__conn_new(stream, NARU_WS_CLIENT, &terms, NULL, (naru_span){NULL, 0}, &handler, NULL);
     REQUIRE(conn != NULL);
     naru__conn_start(conn, NULL, 0);
     uint8_t message[BYTES], came[2 * FRAME];
@@ -116,8 +116,8 @@ TEST(drop_oldest_drops_shared_ones)
     enum { BYTES = 2000, FRAME = 4 + BYTES, COUNT = 400 };
     harness h;
     harness_init(&h);
-    h.options.queue_policy = NARU_QUEUE_DROP_OLDEST;
-    h.options.queue_bytes_max = 20 * FRAME;
+    h.terms.options.queue_policy = NARU_QUEUE_DROP_OLDEST;
+    h.terms.options.queue_bytes_max = 20 * FRAME;
     REQUIRE(harness_start(&h));
     CHECK_EQ(setsockopt(h.conn->stream->fd, SOL_SOCKET, SO_SNDBUF, &(int){4096}, sizeof(int)), 0);
     uint8_t message[BYTES] = {0};
@@ -161,10 +161,10 @@ TEST(counts_towards_the_marks)
     enum { BYTES = 2000 };
     harness h;
     harness_init(&h);
-    h.options.queue_policy = NARU_QUEUE_REFUSE;
-    h.options.queue_bytes_max = 10000;
-    h.options.queue_high_bytes = 5000;
-    h.options.queue_low_bytes = 1000;
+    h.terms.options.queue_policy = NARU_QUEUE_REFUSE;
+    h.terms.options.queue_bytes_max = 10000;
+    h.terms.options.queue_high_bytes = 5000;
+    h.terms.options.queue_low_bytes = 1000;
     REQUIRE(harness_start(&h));
     uint8_t message[BYTES] = {0};
     naru_prepared *prepared = prepare(NARU_WS_BINARY, (naru_span){message, sizeof message}, 0);
@@ -193,7 +193,7 @@ typedef struct crew {
 typedef struct hand {
     crew *crew;
     pthread_t thread;
-    naru_conn_options options;
+    naru__conn_terms terms;
     bool fine;
 } hand;
 
@@ -201,13 +201,13 @@ static naru_conn *board(hand *self, naru_loop *loop, int pair[2])
 {
     static const naru_conn_handler handler;
     static const naru_ws_deflate deflate = {.enabled = true, .server_window_bits = 15, .client_window_bits = 15};
-    self->options = (naru_conn_options){.ws.deflate.enabled = true, .queue_bytes_max = 8 << 20};
-    if (!loop || naru__conn_options_fill(&self->options) != NARU_OK || !tcp_pair(pair)) {
+    self->terms = (naru__conn_terms){.options = {.ws.deflate.enabled = true, .queue_bytes_max = 8 << 20}};
+    if (!loop || naru__conn_options_fill(&self->terms.options) != NARU_OK || !tcp_pair(pair)) {
         return NULL;
     }
     naru__stream *stream = naru__stream_accept(loop, pair[0], NULL, &naru__conn_stream_handler, NULL);
-    return stream ? naru__conn_new(stream, NARU_WS_SERVER, &self->options, &deflate, (naru_span){NULL, 0}, &handler,
-                                   NULL, NULL, NULL)
+    self->terms.allocator = naru_loop_allocator(loop);
+    return stream ? naru__conn_new(stream, NARU_WS_SERVER, &self->terms, &deflate, (naru_span){NULL, 0}, &handler, NULL)
                   : NULL;
 }
 

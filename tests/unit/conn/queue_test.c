@@ -35,10 +35,10 @@ static void fill_kernel(harness *h, uint64_t *next)
 
 static bool start_small(harness *h, naru_queue_policy policy)
 {
-    h->options.queue_policy = policy;
-    h->options.queue_bytes_max = 20 * FRAME_BYTES;
-    h->options.queue_high_bytes = 10 * FRAME_BYTES;
-    h->options.queue_low_bytes = 2 * FRAME_BYTES;
+    h->terms.options.queue_policy = policy;
+    h->terms.options.queue_bytes_max = 20 * FRAME_BYTES;
+    h->terms.options.queue_high_bytes = 10 * FRAME_BYTES;
+    h->terms.options.queue_low_bytes = 2 * FRAME_BYTES;
     return harness_start(h);
 }
 
@@ -106,7 +106,7 @@ TEST(close_ends_a_slow_reader_with_1013)
 {
     harness h;
     harness_init(&h);
-    h.options.ws.close_timeout_ms = 30;
+    h.terms.options.ws.close_timeout_ms = 30;
     REQUIRE(start_small(&h, NARU_QUEUE_CLOSE));
     uint64_t next = 0;
     fill_kernel(&h, &next);
@@ -183,7 +183,7 @@ TEST(large_messages_keep_their_place)
     enum { LARGE = 1 << 20 };
     harness h;
     harness_init(&h);
-    h.options.queue_bytes_max = 16 << 20;
+    h.terms.options.queue_bytes_max = 16 << 20;
     REQUIRE(harness_start(&h));
     uint8_t *large = malloc(LARGE);
     fill_pattern(large, LARGE);

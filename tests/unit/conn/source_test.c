@@ -213,7 +213,7 @@ TEST(waits_for_the_peer_and_lets_control_frames_by)
     harness h;
     received in = {0};
     harness_init(&h);
-    h.options.queue_bytes_max = 1 << 20;
+    h.terms.options.queue_bytes_max = 1 << 20;
     REQUIRE(harness_start(&h));
     CHECK_EQ(setsockopt(h.conn->stream->fd, SOL_SOCKET, SO_SNDBUF, &(int){1 << 16}, sizeof(int)), 0);
     spring s = spring_of(&h, SIZE);
@@ -227,7 +227,7 @@ TEST(waits_for_the_peer_and_lets_control_frames_by)
     CHECK_EQ(naru_conn_send_prepared(h.conn, prepared), NARU_ERR_STATE);
     for (int i = 0; i < 300; i++) {
         naru_loop_turn(h.loop, 0);
-        CHECK(naru_conn_queued_bytes(h.conn) <= h.options.queue_high_bytes + FRAGMENT + 10);
+        CHECK(naru_conn_queued_bytes(h.conn) <= h.terms.options.queue_high_bytes + FRAGMENT + 10);
         CHECK(h.count.live_bytes - before < 1 << 20);
     }
     CHECK(s.given < SIZE);
@@ -256,9 +256,9 @@ TEST(leaves_room_for_control_frames)
     for (size_t i = 0; i < 3; i++) {
         harness h;
         harness_init(&h);
-        h.options.queue_bytes_max = queues[i];
-        h.options.queue_high_bytes = queues[i];
-        h.options.queue_low_bytes = queues[i];
+        h.terms.options.queue_bytes_max = queues[i];
+        h.terms.options.queue_high_bytes = queues[i];
+        h.terms.options.queue_low_bytes = queues[i];
         REQUIRE(harness_start(&h));
         CHECK_EQ(setsockopt(h.conn->stream->fd, SOL_SOCKET, SO_SNDBUF, &(int){1 << 14}, sizeof(int)), 0);
         spring s = spring_of(&h, UINT64_C(1) << 40);
@@ -372,7 +372,7 @@ TEST(the_end_of_the_connection_ends_it_before_on_close)
     for (int way = 0; way < 5; way++) {
         harness h;
         harness_init(&h);
-        h.options.ws.close_timeout_ms = 20;
+        h.terms.options.ws.close_timeout_ms = 20;
         REQUIRE(harness_start(&h));
         spring s = spring_of(&h, UINT64_C(1) << 40);
         s.abort_at_once = way == 3;
@@ -409,12 +409,10 @@ TEST(refuses_what_cannot_be)
     CHECK_EQ(naru_conn_send_part(h.conn, NARU_WS_BINARY, naru_span_of("x"), false, 0), NARU_OK);
     CHECK_EQ(naru_conn_send_source(h.conn, NARU_WS_BINARY, 1, &spring_source, &s, 0), NARU_ERR_STATE);
     CHECK_EQ(naru_conn_send_part(h.conn, NARU_WS_BINARY, naru_span_of("x"), true, 0), NARU_OK);
-    for (long fail_at = 1; fail_at <= 2; fail_at++) {
-        h.count.fail_at = fail_at;
-        naru_status status = naru_conn_send_source(h.conn, NARU_WS_BINARY, 10, &spring_source, &s, 0);
-        h.count.fail_at = 0;
-        CHECK_EQ(status, NARU_ERR_MEMORY);
-    }
+    h.count.fail_at = 1;
+    naru_status status = naru_conn_send_source(h.conn, NARU_WS_BINARY, 10, &spring_source, &s, 0);
+    h.count.fail_at = 0;
+    CHECK_EQ(status, NARU_ERR_MEMORY);
     CHECK_EQ(s.done, 0);
     CHECK_EQ(naru_conn_send_source(h.conn, NARU_WS_BINARY, 10, &spring_source, &s, 0), NARU_OK);
     CHECK(turn_until(&h, 'S', 1));

@@ -58,7 +58,8 @@ static void queue_piece(cargo *c, naru__stream *stream)
     size_t size = draw(&c->random) % (SHOT_BYTES - from + 1);
     naru_span piece = {shot->bytes + from, draw(&c->random) % 3 == 0 ? size : size % 64};
     bool shared = draw(&c->random) % 2;
-    REQUIRE((shared ? naru__stream_write_shot(stream, shot, piece) : naru_buf_append(naru__stream_out(stream), piece)) == NARU_OK);
+    REQUIRE((shared ? naru__stream_write_shot(stream, shot, piece)
+                    : naru_buf_append(naru__stream_out(stream), piece)) == NARU_OK);
     REQUIRE(naru_buf_append(&c->expected, piece) == NARU_OK);
     naru__stream_flush_later(stream);
 }

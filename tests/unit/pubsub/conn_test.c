@@ -10,7 +10,7 @@ typedef struct rig {
     counting count;
     naru_allocator allocator;
     naru_loop *loop;
-    naru_conn_options options;
+    naru__conn_terms terms;
     naru_conn_handler handler;
     naru_pubsub *pubsub;
     naru_conn *conns[CONNS_MAX];
@@ -39,7 +39,8 @@ static void rig_open(const naru_pubsub_options *options)
     r.loop = naru_loop_new(&(naru_loop_options){.allocator = &r.allocator});
     CHECK(r.loop != NULL);
     CHECK_EQ(naru_pubsub_new(&r.loop, 1, options, &r.pubsub), NARU_OK);
-    CHECK_EQ(naru__conn_options_fill(&r.options), NARU_OK);
+    CHECK_EQ(naru__conn_options_fill(&r.terms.options), NARU_OK);
+    r.terms.allocator = naru_loop_allocator(r.loop);
 }
 
 static naru_conn *rig_connect(void)
@@ -48,8 +49,7 @@ static naru_conn *rig_connect(void)
     CHECK(tcp_pair(pair));
     naru__stream *stream = naru__stream_accept(r.loop, pair[0], NULL, &naru__conn_stream_handler, NULL);
     naru_conn *conn =
-        stream ? naru__conn_new(stream, NARU_WS_SERVER, &r.options, NULL, (naru_span){0}, &r.handler, NULL, NULL, NULL)
-               : NULL;
+        stream ? naru__conn_new(stream, NARU_WS_SERVER, &r.terms, NULL, (naru_span){0}, &r.handler, NULL) : NULL;
     if (!conn) {
         close(pair[1]);
         if (stream) {
@@ -318,7 +318,7 @@ TEST(a_slow_reader_hurts_only_itself)
     static char kilobyte[1025];
     memset(kilobyte, 'x', 1024);
     rig_open(NULL);
-    r.options.queue_bytes_max = 64 << 10;
+    r.terms.options.queue_bytes_max = 64 << 10;
     naru_conn *slow = rig_connect();
     REQUIRE(slow != NULL);
     REQUIRE(rig_connect() != NULL);
