@@ -43,7 +43,8 @@ NARU_API NARU_MUST_USE naru_status naru_crew_listen(naru_crew *crew, const char 
  * errors    NARU_ERR_SYSTEM: a thread cannot be started, or a loop cannot wait. NARU_ERR_STATE: it has run. */
 NARU_API NARU_MUST_USE naru_status naru_crew_run(naru_crew *crew);
 /* Stop every server (naru_server_stop_with, each with these options; NULL: the defaults), then naru_crew_run returns.
- * errors    NARU_ERR_MEMORY: nothing has happened. thread: any, while the crew lives. */
+ * Asked twice before it has begun, the last one counts.
+ * errors    none: all that it needs is there since naru_crew_new. thread: any, while the crew lives. */
 NARU_API naru_status naru_crew_stop(naru_crew *crew, const naru_stop_options *options);
 /* Have counted(counts, user) called with the sums over all servers, on one of the crew's threads, or here where none
  * runs. errors NARU_ERR_MEMORY: it will not be called. thread: any, while the crew lives. */

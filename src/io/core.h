@@ -14,7 +14,6 @@
 /* The struct that a member is part of. */
 #define NARU__OWNER(pointer, type, member) ((type *)(void *)((uint8_t *)(pointer)-offsetof(type, member)))
 
-typedef struct naru__post naru__post;
 typedef struct naru__signals naru__signals;
 typedef struct naru__entropy_pool naru__entropy_pool;
 

@@ -30,6 +30,16 @@ typedef struct naru__deferred {
 void naru__loop_defer(naru_loop *loop, naru__deferred *deferred);
 void naru__loop_defer_cancel(naru_loop *loop, naru__deferred *deferred); /* not queued is fine */
 
+/* A post that needs no memory: a part of its owner's struct, which outlives it. From any thread, as naru_loop_post; not
+ * again before its call has begun. */
+typedef struct naru__post {
+    struct naru__post *next;
+    void (*call)(void *user);
+    void *user;
+    bool kept; /* by its owner */
+} naru__post;
+void naru__loop_post_kept(naru_loop *loop, naru__post *post);
+
 /* Give a block of the loop's allocator back after this turn's last callback; until then its content stays.
  * At least 16 bytes. Only without memory for the note of it are its first 16 bytes overwritten at once. */
 void naru__loop_free_later(naru_loop *loop, void *block, size_t bytes);

@@ -9,12 +9,6 @@
 
 #include "base/memory.h"
 
-struct naru__post {
-    naru__post *next;
-    void (*call)(void *user);
-    void *user;
-};
-
 /* Waking is all it is for; naru__post_run comes in every turn anyhow. */
 static void woken(naru__source *source, unsigned events)
 {
@@ -28,6 +22,13 @@ bool naru__post_init(naru_loop *loop)
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     /* Edge-triggered, each write wakes once and the count never has to be read back. */
     return loop->wake_fd >= 0 && naru__backend_add(loop, &loop->wake, loop->wake_fd, NARU__READY_IN | NARU__READY_EDGE);
+}
+
+static void let_go(naru__post *post, bool kept)
+{
+    if (!kept) {
+        naru__free(naru_allocator_default(), post, sizeof *post);
+    }
 }
 
 static naru__post *take_all(naru_loop *loop)
@@ -48,7 +49,7 @@ void naru__post_deinit(naru_loop *loop)
     naru__post *post = take_all(loop);
     while (post) {
         naru__post *next = post->next;
-        naru__free(naru_allocator_default(), post, sizeof *post);
+        let_go(post, post->kept);
         post = next;
     }
     if (loop->wake_fd >= 0) {
@@ -56,15 +57,8 @@ void naru__post_deinit(naru_loop *loop)
     }
 }
 
-naru_status naru_loop_post(naru_loop *loop, void (*call)(void *user), void *user)
+static void push(naru_loop *loop, naru__post *post)
 {
-    /* The loop's own allocator is for its thread only. */
-    naru__post *post = naru__alloc(naru_allocator_default(), sizeof *post);
-    if (!post) {
-        return NARU_ERR_MEMORY;
-    }
-    post->call = call;
-    post->user = user;
     naru__post *newest = atomic_load_explicit(&loop->posts, memory_order_relaxed);
     do {
         post->next = newest;
@@ -75,7 +69,24 @@ naru_status naru_loop_post(naru_loop *loop, void (*call)(void *user), void *user
         ssize_t written = write(loop->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
         (void)written; /* fails only when the count is full: the loop is awake then */
     }
+}
+
+naru_status naru_loop_post(naru_loop *loop, void (*call)(void *user), void *user)
+{
+    /* The loop's own allocator is for its thread only. */
+    naru__post *post = naru__alloc(naru_allocator_default(), sizeof *post);
+    if (!post) {
+        return NARU_ERR_MEMORY;
+    }
+    *post = (naru__post){.call = call, .user = user};
+    push(loop, post);
     return NARU_OK;
+}
+
+void naru__loop_post_kept(naru_loop *loop, naru__post *post)
+{
+    post->kept = true;
+    push(loop, post);
 }
 
 void naru__post_run(naru_loop *loop)
@@ -86,7 +97,7 @@ void naru__post_run(naru_loop *loop)
     naru__post *post = take_all(loop);
     while (post) {
         naru__post taken = *post;
-        naru__free(naru_allocator_default(), post, sizeof *post);
+        let_go(post, taken.kept);
         taken.call(taken.user);
         post = taken.next;
     }

@@ -21,6 +21,11 @@ typedef struct lane {
     uint32_t number;
     bool started;
     bool ended; /* under the lock; then counts are its last */
+    /* Under the lock as well: what it was last told of stopping, and whether it has yet to look. Both are here from the
+     * start, so that nothing is missing when it is to stop. */
+    bool told;
+    naru_stop_options order;
+    naru__post telling;
     naru_server_counts counts;
 } lane;
 
@@ -34,6 +39,8 @@ struct naru_crew {
     pthread_mutex_t lock; /* of what follows, and of lanes' ends */
     naru_status status;
 };
+
+static void stop_lane(void *user);
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
@@ -66,6 +73,7 @@ static naru_status make_lanes(naru_crew *crew)
     for (uint32_t i = 0; i < crew->count && status == NARU_OK; i++) {
         crew->lanes[i].crew = crew;
         crew->lanes[i].number = i;
+        crew->lanes[i].telling = (naru__post){.call = stop_lane, .user = &crew->lanes[i]};
         status = open_lane(crew, &crew->lanes[i]);
     }
     return status;
@@ -350,54 +358,51 @@ naru_status naru_crew_run(naru_crew *crew)
 
 /* ---- stopping ---------------------------------------------------------------------------------------------------- */
 
-typedef struct order {
-    lane *lane;
-    naru_stop_options options;
-} order;
-
 static void on_stopped(void *user)
 {
     naru_loop_stop(((lane *)user)->loop);
 }
 
-static void stop_lane(void *user);
-
-/* errors NARU_ERR_MEMORY */
-static naru_status order_stop(lane *self, const naru_stop_options *options)
+/* Of orders that it has not looked at yet, the last one counts. */
+static void order_stop(lane *self, const naru_stop_options *options)
 {
-    order *sent = naru__alloc(naru_allocator_default(), sizeof *sent);
-    if (!sent) {
-        return NARU_ERR_MEMORY;
+    pthread_mutex_lock(&self->crew->lock);
+    bool told = self->told;
+    self->told = true;
+    self->order = *options;
+    pthread_mutex_unlock(&self->crew->lock);
+    if (!told) {
+        naru__loop_post_kept(self->loop, &self->telling);
     }
-    *sent = (order){self, *options};
-    if (naru_loop_post(self->loop, stop_lane, sent) < 0) {
-        naru__free(naru_allocator_default(), sent, sizeof *sent);
-        return NARU_ERR_MEMORY;
-    }
-    return NARU_OK;
+}
+
+static naru_stop_options take_order(lane *self)
+{
+    pthread_mutex_lock(&self->crew->lock);
+    self->told = false;
+    naru_stop_options order = self->order;
+    pthread_mutex_unlock(&self->crew->lock);
+    return order;
 }
 
 /* The first one is the first to stop: what it deals out last comes to the others before they are told. */
 static void stop_lane(void *user)
 {
-    order given = *(order *)user;
-    lane *self = given.lane;
-    naru__free(naru_allocator_default(), user, sizeof given);
+    lane *self = user;
+    naru_stop_options order = take_order(self);
     if (self->server) {
-        naru_server_stop_with(self->server, &given.options, on_stopped, self);
+        naru_server_stop_with(self->server, &order, on_stopped, self);
     }
     for (uint32_t i = 1; self->number == 0 && i < self->crew->count; i++) {
-        lane *other = &self->crew->lanes[i];
-        if (order_stop(other, &given.options) < 0) {
-            naru__log(self->loop, NARU_LOG_ERROR, "no memory to stop thread %u", (unsigned)other->number);
-        }
+        order_stop(&self->crew->lanes[i], &order);
     }
 }
 
 naru_status naru_crew_stop(naru_crew *crew, const naru_stop_options *options)
 {
     naru_stop_options chosen = options ? *options : (naru_stop_options){0};
-    return order_stop(&crew->lanes[0], &chosen);
+    order_stop(&crew->lanes[0], &chosen);
+    return NARU_OK;
 }
 
 /* ---- the rest ---------------------------------------------------------------------------------------------------- */

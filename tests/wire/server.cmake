@@ -14,5 +14,8 @@ naru_unit_test(wire.server_succession_often WET SOURCES server_succession_test.c
 naru_unit_test(wire.server_tls_reload WET SOURCES server_tls_test.c LIBS OpenSSL::SSL OpenSSL::Crypto
   ARGS "two hundred reloads under load" LABELS wet faults)
 # The library's default allocator is the test's own.
+if(TARGET test_wire_server_crew)
+  target_link_options(test_wire_server_crew PRIVATE -Wl,--wrap=naru_loop_post)
+endif()
 naru_unit_test(wire.server_scarce WET ONE_BACKEND SOURCES server_scarce_test.c LABELS wet)
 target_link_options(test_wire_server_scarce PRIVATE -Wl,--wrap=naru_allocator_default)

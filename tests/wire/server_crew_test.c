@@ -18,6 +18,14 @@
 
 enum { THREADS = 4, PATIENCE_MS = 20000 };
 
+static atomic_bool no_memory; /* for posts (--wrap) */
+naru_status __real_naru_loop_post(naru_loop *loop, void (*call)(void *user), void *user);
+naru_status __wrap_naru_loop_post(naru_loop *loop, void (*call)(void *user), void *user);
+naru_status __wrap_naru_loop_post(naru_loop *loop, void (*call)(void *user), void *user)
+{
+    return atomic_load(&no_memory) ? NARU_ERR_MEMORY : __real_naru_loop_post(loop, call, user);
+}
+
 typedef struct site {
     naru_crew *crew;
     pthread_t thread;
@@ -339,6 +347,20 @@ static naru_status refuse_second(naru_server *server, uint32_t thread, void *use
     return thread == 1 ? NARU_ERR_REFUSED : NARU_OK;
 }
 
+/* No message between threads finds memory any more: they stop all the same. */
+TEST(stopping_needs_no_memory)
+{
+    site self;
+    site_make(&self, &(naru_crew_options){.deal = true}, NULL);
+    site_run(&self, "127.0.0.1:0");
+    (void)count(&self); /* it runs */
+    atomic_store(&no_memory, true);
+    CHECK_EQ(naru_loop_post(naru_crew_loop(self.crew, 1), NULL, NULL), NARU_ERR_MEMORY);
+    site_end(&self);
+    atomic_store(&no_memory, false);
+    naru_crew_free(self.crew);
+}
+
 TEST(what_is_refused)
 {
     naru_crew *crew = NULL;
@@ -362,4 +384,5 @@ TEST(what_is_refused)
 
 TEST_MAIN({"the fewest get the next", the_fewest_get_the_next}, {"the kernel chooses", the_kernel_chooses},
           {"one socket for all", one_socket_for_all}, {"all may be full", all_may_be_full},
-          {"who is dealt out last is served", who_is_dealt_out_last_is_served}, {"what is refused", what_is_refused})
+          {"who is dealt out last is served", who_is_dealt_out_last_is_served},
+          {"stopping needs no memory", stopping_needs_no_memory}, {"what is refused", what_is_refused})

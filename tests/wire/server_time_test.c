@@ -122,7 +122,7 @@ TEST(byte_by_byte_for_ever)
 /* A first byte that comes late does not begin the time anew. */
 TEST(the_first_request_counts_from_the_accept)
 {
-    enum { LONG_MS = 600 };
+    enum { LONG_MS = 1500 };
     timed self;
     timed_open(&self, LONG_MS, NARU_NEVER);
     peer p;
