@@ -1,4 +1,4 @@
-/* Topics: "sub NAME", "unsub NAME", "pub NAME TEXT"; subscribers hear "NAME TEXT".
+/* Topics: "+NAME" subscribes, "-NAME" unsubscribes, "NAME TEXT" publishes; subscribers hear "NAME TEXT".
  *
  *   ./topics [ADDRESS]    then ws://127.0.0.1:9000/ */
 #include <naru/naru.h>
@@ -18,27 +18,17 @@ static naru_status encode(void *user, const naru_publication *heard, naru_prepar
     return naru_prepared_new(NARU_WS_TEXT, (naru_span){(uint8_t *)line, (size_t)size}, 0, prepared_out);
 }
 
-/* The next word of a line, which is taken off its front. */
-static naru_span word_of(naru_span *line)
-{
-    const uint8_t *blank = line->size > 0 ? memchr(line->data, ' ', line->size) : NULL;
-    naru_span word = {line->data, blank ? (size_t)(blank - line->data) : line->size};
-    size_t taken = word.size + (blank != NULL);
-    *line = (naru_span){line->data + taken, line->size - taken};
-    return word;
-}
-
 static naru_status obey(naru_conn *conn, naru_span line)
 {
-    naru_span word = word_of(&line), name = word_of(&line);
-    if (naru_span_equal(word, naru_span_of("sub"))) {
-        return naru_pubsub_subscribe(pubsub, conn, name, NULL);
+    const uint8_t *blank = line.size > 0 ? memchr(line.data, ' ', line.size) : NULL;
+    if (line.size > 0 && (line.data[0] == '+' || line.data[0] == '-')) {
+        naru_span name = {line.data + 1, line.size - 1};
+        return line.data[0] == '+' ? naru_pubsub_subscribe(pubsub, conn, name, NULL)
+                                   : naru_pubsub_unsubscribe(pubsub, conn, name);
     }
-    if (naru_span_equal(word, naru_span_of("unsub"))) {
-        return naru_pubsub_unsubscribe(pubsub, conn, name);
-    }
-    bool known = naru_span_equal(word, naru_span_of("pub"));
-    return known ? naru_pubsub_publish(pubsub, NULL, name, NARU_WS_TEXT, line, NULL) : NARU_ERR_ARGUMENT;
+    naru_span name = {line.data, blank ? (size_t)(blank - line.data) : 0};
+    naru_span text = {line.data + name.size + 1, line.size - name.size - 1};
+    return blank ? naru_pubsub_publish(pubsub, NULL, name, NARU_WS_TEXT, text, NULL) : NARU_ERR_ARGUMENT;
 }
 
 static void on_message(naru_conn *conn, naru_ws_kind kind, naru_span data, void *user)

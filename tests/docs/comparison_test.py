@@ -1,4 +1,4 @@
-"""docs/comparison.md claims nothing without a proof that is there.
+"""docs/comparison.md, and tests/socketio/README.md, claim nothing without a proof that is there.
 
 Each cell of naru links to a file of the tree, or says "no" with a reason; the title of a link stands in that file, word for word; what
 is "not yet" is in the one section for it, and nothing else is.
@@ -8,17 +8,17 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs/comparison.md"
+PAGES = [ROOT / "docs/comparison.md", ROOT / "tests/socketio/README.md"]
 LINK = re.compile(r'\]\(([^)\s]+)(?: "([^"]+)")?\)')
 BEGIN, END = "<!-- not yet: begin -->", "<!-- not yet: end -->"
 
 
-def check_cell(cell):
+def check_cell(page, cell):
     links = LINK.findall(cell)
     if not links and not re.search(r"\bno\b.*: ", cell):
         yield "no link, and no reason"
     for path, title in links:
-        file = (PAGE.parent / path).resolve()
+        file = (page.parent / path).resolve()
         if not file.is_file():
             yield f"{path} is not there"
         elif title and title not in file.read_text(encoding="utf-8"):
@@ -31,13 +31,13 @@ def check_names(line, declared):
             yield f"{name} is in no public header"
 
 
-def main():
-    declared = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "include/naru").rglob("*.h"))
+def check_page(page, declared):
+    """Its complaints, how many rows it has, and how many of them are not yet."""
     complaints = []
     columns = rows = missing = 0
     later = False
-    for number, line in enumerate(PAGE.read_text(encoding="utf-8").splitlines(), 1):
-        where = f"comparison.md:{number}"
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+        where = f"{page.relative_to(ROOT)}:{number}"
         complaints += [f"{where}: {text}" for text in check_names(line, declared)]
         later = line == BEGIN or later and line != END
         if not line.startswith("|"):
@@ -54,13 +54,22 @@ def main():
         if later != (cells[1] == "not yet"):
             complaints.append(f"{where}: what is not yet, and only that, stands between the marks")
         elif not later:
-            complaints += [f"{where}: {text}" for text in check_cell(cells[1])]
+            complaints += [f"{where}: {text}" for text in check_cell(page, cells[1])]
         complaints += [f"{where}: an empty cell" for cell in cells if not cell]
     if not rows:
-        complaints.append("comparison.md: no rows")
-    print(*complaints, sep="\n", end="\n" if complaints else "")
-    print(f"{rows} rows, {missing} of them not yet, {len(complaints)} complaints")
-    return 1 if complaints else 0
+        complaints.append(f"{page.relative_to(ROOT)}: no rows")
+    return complaints, rows, missing
+
+
+def main():
+    declared = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "include/naru").rglob("*.h"))
+    failed = False
+    for page in PAGES:
+        complaints, rows, missing = check_page(page, declared)
+        failed = failed or bool(complaints)
+        print(*complaints, sep="\n", end="\n" if complaints else "")
+        print(f"{page.relative_to(ROOT)}: {rows} rows, {missing} of them not yet, {len(complaints)} complaints")
+    return 1 if failed else 0
 
 
 sys.exit(main())

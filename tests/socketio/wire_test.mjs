@@ -2,6 +2,7 @@
 // naru does on purpose where the official server does worse, and clients of protocol 4. Against naru alone.
 import assert from 'node:assert/strict';
 import http from 'node:http';
+import { gunzipSync } from 'node:zlib';
 import { fixture, run, within, next, require } from './harness.mjs';
 const WebSocket = require('ws');
 const { io } = require('socket.io-client');
@@ -387,6 +388,65 @@ const others = {
   },
 };
 
+/* ---- options of the engine, as Socket.IO's clients meet them ------------------------------------------------------------ */
+
+const plain = (c, target, headers = {}) =>
+  within(new Promise((resolve, reject) => {
+    http.get(c.url + target, { headers }, (res) => {
+      const parts = [];
+      res.on('data', (part) => parts.push(part));
+      res.on('end', () => resolve({ status: res.statusCode, headers: res.headers, body: Buffer.concat(parts) }));
+    }).on('error', reject);
+  }), target);
+const served = {
+  async 'the client\'s scripts: unchanged, compressed, their maps, and none that there is not'(c) {
+    const { version } = require('socket.io-client/package.json');
+    const whole = await plain(c, '/socket.io/socket.io.min.js');
+    assert.deepEqual([whole.status, whole.headers.etag], [200, `"${version}"`]);
+    assert.match(whole.headers['content-type'], /^(application|text)\/javascript/);
+    const gzip = await plain(c, '/socket.io/socket.io.min.js', { 'accept-encoding': 'gzip' });
+    assert.equal(gzip.headers['content-encoding'], 'gzip');
+    assert.ok(gunzipSync(gzip.body).equals(whole.body));
+    for (const known of [`"${version}"`, `W/"${version}"`, `"0", "${version}"`]) {
+      const unchanged = await plain(c, '/socket.io/socket.io.min.js', { 'if-none-match': known });
+      assert.deepEqual([unchanged.status, unchanged.body.length], [304, 0], known);
+    }
+    assert.equal((await plain(c, '/socket.io/socket.io.min.js', { 'if-none-match': '"0.0.0"' })).status, 200);
+    assert.ok(JSON.parse((await plain(c, '/socket.io/socket.io.js.map')).body).mappings);
+    assert.equal((await plain(c, '/socket.io/socket.io.nobody.js')).status, 400); // a request without a transport
+  },
+  async 'the path: itself, with a slash, and what is below it'(c) {
+    for (const path of ['/socket.io', '/socket.io/', '/socket.io/xyz']) {
+      const { status, body } = await plain(c, `${path}?EIO=4&transport=polling`);
+      assert.deepEqual([status, body.toString()[0]], [200, '0'], path);
+    }
+    for (const path of ['/socket.iox', '/socket.i', '/']) {
+      assert.equal((await plain(c, `${path}?EIO=4&transport=polling`)).status, 404, path);
+    }
+  },
+};
+const options = {
+  async 'permessage-deflate, where it is on'(c) {
+    const peer = await joined(c);
+    assert.match(peer.ws.extensions, /permessage-deflate/);
+    const before = peer.ws._socket.bytesRead;
+    const large = 'ferry '.repeat(20000);
+    peer.send(`421["echo","${large}"]`);
+    assert.equal(await peer.read(), `431["${large}"]`);
+    assert.ok(peer.ws._socket.bytesRead - before < large.length / 20, `${peer.ws._socket.bytesRead - before} bytes`);
+  },
+  async 'no upgrades, where they are off; no scripts'(c) {
+    const peer = await polling(c);
+    assert.deepEqual(JSON.parse(peer.open.slice(1)).upgrades, []);
+    const probe = new WebSocket(`${c.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket&sid=${peer.sid}`);
+    const [, response] = await next(probe, 'unexpected-response');
+    probe.on('error', () => {}).terminate();
+    assert.equal(response.statusCode, 400);
+    assert.equal(await peer.post('40'), 'ok');
+    assert.equal((await plain(c, '/socket.io/socket.io.js')).status, 400);
+  },
+};
+
 /* ---- recovery ------------------------------------------------------------------------------------------------------ */
 
 const welcome = (frame) => JSON.parse(/^40(\{"sid":"[^"]{20}","pid":"[^"]{20}"\})$/.exec(frame)[1]);
@@ -547,6 +607,8 @@ async function round(title, args, ...tests) {
   await stop();
 }
 await round('wire', [], transcripts, each, connecting, closing);
+await round('served', [], served);
+await round('options', ['--deflate', '--no-upgrades', '--no-scripts'], options);
 await round('refuse', ['--refuse'], refusing);
 await round('flood', ['--flood'], flooding);
 await round('drop', ['--flood', '--drop'], dropping);
