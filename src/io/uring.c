@@ -218,7 +218,7 @@ static bool set_up(naru__uring *ring, size_t receive_bytes, char why[NARU__URING
         errno = EOPNOTSUPP;
         return refuse(why, "features of io_uring");
     }
-    /* Else a server that waits for its peers counts as one that waits for a disk, and its CPU is shown as never idle. */
+    /* Else a server that waits for its peers is counted as waiting for a disk. */
     ring->no_iowait = params.features & FEATURE_NO_IOWAIT ? (unsigned)ENTER_NO_IOWAIT : 0;
     if (!map(ring, &params)) {
         return refuse(why, "mapping io_uring's queues");
