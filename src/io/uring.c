@@ -18,6 +18,8 @@ enum {
     SETUP_NO_SQARRAY = 1 << 16,  /* 6.6 */
     BUFFERS_INCREMENTAL = 2,     /* 6.12 */
     COMPLETION_BUFFER_MORE = 16, /* 6.12 */
+    FEATURE_NO_IOWAIT = 1 << 17, /* 6.15 */
+    ENTER_NO_IOWAIT = 1 << 7,    /* 6.15 */
 };
 
 typedef struct buffers_registration {
@@ -216,6 +218,8 @@ static bool set_up(naru__uring *ring, size_t receive_bytes, char why[NARU__URING
         errno = EOPNOTSUPP;
         return refuse(why, "features of io_uring");
     }
+    /* Else a server that waits for its peers is counted as waiting for a disk. */
+    ring->no_iowait = params.features & FEATURE_NO_IOWAIT ? (unsigned)ENTER_NO_IOWAIT : 0;
     if (!map(ring, &params)) {
         return refuse(why, "mapping io_uring's queues");
     }
@@ -312,7 +316,7 @@ int naru__uring_enter(naru__uring *ring, int timeout_ms)
         .sigmask_sz = _NSIG / 8,
         .ts = timeout_ms > 0 ? (uint64_t)(uintptr_t)&time : 0,
     };
-    const unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
+    const unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | ring->no_iowait;
     int error = enter(ring, timeout_ms != 0, flags, &argument, sizeof argument);
     /* Short of memory, the kernel may leave some in the queue. */
     int left = naru__uring_submit(ring);

@@ -46,11 +46,12 @@ typedef struct naru__uring_gather {
 
 typedef struct naru__uring {
     int fd;
-    int both_fd;      /* for foreign loops; -1: nobody has asked */
-    bool enabled;     /* by the thread that runs the loop: it alone may submit */
-    bool broken;      /* the kernel took what was queued in part, and never the rest: all is over */
-    bool hold;        /* what is queued goes with the next wait, which comes at once */
-    bool ready_asked; /* the epoll descriptor is being watched */
+    int both_fd;        /* for foreign loops; -1: nobody has asked */
+    bool enabled;       /* by the thread that runs the loop: it alone may submit */
+    bool broken;        /* the kernel took what was queued in part, and never the rest: all is over */
+    bool hold;          /* what is queued goes with the next wait, which comes at once */
+    bool ready_asked;   /* the epoll descriptor is being watched */
+    unsigned no_iowait; /* the flag for it, or 0 */
     /* Submissions. */
     struct io_uring_sqe *sqes;
     unsigned *sq_head;

@@ -12,6 +12,7 @@
 
 static struct {
     size_t enters, receives, sends;
+    long enter_flags; /* of the last one */
 } calls;
 
 /* What the kernel is to lack. */
@@ -24,6 +25,8 @@ static struct {
     bool incremental;  /* buffers */
     bool buffers;      /* at all */
 } lacks;
+
+static unsigned told_features; /* by the last ring's kernel */
 
 static long failed(int error)
 {
@@ -45,6 +48,7 @@ static long set_up(long number, long entries, long address)
     }
     long fd = __real_syscall(number, entries, address);
     params->features &= ~lacks.features;
+    told_features = params->features;
     return fd;
 }
 
@@ -73,6 +77,7 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
         return register_with(number, a, b, c, d);
     case SYS_io_uring_enter:
         calls.enters++;
+        calls.enter_flags = d;
         break;
     default:
         break;
@@ -167,6 +172,21 @@ TEST(a_ring_that_cannot_be_enabled_ends_the_run)
     CHECK_EQ(on.log_lines, 1);
     lacks.enable = 0;
     bed_close(&on);
+}
+
+/* What waits for peers does not wait for a disk, where the kernel can tell the two apart (Linux 6.15). */
+TEST(waiting_is_not_waiting_for_a_disk)
+{
+    enum { FEATURE = 1 << 17, FLAG = 1 << 7 };
+    for (unsigned lacking = 0; lacking <= FEATURE; lacking += FEATURE) {
+        bed on = {.options.backend = NARU_BACKEND_IO_URING};
+        lacks.features = lacking;
+        REQUIRE(bed_open(&on));
+        lacks.features = 0;
+        CHECK_EQ(naru_loop_turn(on.loop, 0), NARU_OK);
+        CHECK_EQ((calls.enter_flags & FLAG) != 0, (told_features & FEATURE) != 0);
+        bed_close(&on);
+    }
 }
 
 /* Each allocation of the loop and its ring in turn. */
@@ -401,6 +421,7 @@ TEST_MAIN({"the backend is the one asked for", the_backend_is_the_one_asked_for}
           {"a refused ring is an error by name alone", a_refused_ring_is_an_error_by_name_alone},
           {"says why", says_why},
           {"a ring that cannot be enabled ends the run", a_ring_that_cannot_be_enabled_ends_the_run},
+          {"waiting is not waiting for a disk", waiting_is_not_waiting_for_a_disk},
           {"survives without memory", survives_without_memory},
           {"echoes share their submission", echoes_share_their_submission},
           {"buffers may run out", buffers_may_run_out},
