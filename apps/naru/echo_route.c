@@ -1,6 +1,7 @@
 /* The echo on the server's side: type and bytes unchanged, and no more read than can be sent.
  *
  * Source: none. */
+#include "echo_patience.h"
 #include "echo_route.h"
 
 static void on_request(naru_request *request, void *user)
@@ -33,11 +34,9 @@ static void on_message(naru_conn *conn, naru_ws_kind kind, naru_span data, void 
     sent(conn, naru_conn_send(conn, kind, data, NARU_WS_VALID));
 }
 
-/* A long message, which is one frame, goes back as one while it comes. Who sends all of it before reading must not wait
- * for us meanwhile, so that it is paused at its end only. */
+/* A long message, which is one frame, goes back as one while it comes. */
 static void on_part(naru_conn *conn, const naru_ws_event *part, void *user)
 {
-    (void)user;
     naru_status status = NARU_OK;
     if (part->first) {
         status = naru_conn_send_begin(conn, part->kind, part->data.size + part->left);
@@ -45,18 +44,27 @@ static void on_part(naru_conn *conn, const naru_ws_event *part, void *user)
     if (status >= 0) {
         status = naru_conn_send_part(conn, part->kind, part->data, part->last, NARU_WS_VALID);
     }
-    if (status != NARU_FULL || part->last) {
+    if (status == NARU_FULL && !part->last) {
+        echo_patience_begin(conn, user);
+    } else {
         sent(conn, status);
     }
 }
 
 static void on_drain(naru_conn *conn, void *user)
 {
-    (void)user;
+    echo_patience_end(user);
     naru_conn_resume(conn);
+}
+
+static void on_close(naru_conn *conn, const naru_close_info *info, void *user)
+{
+    (void)conn;
+    (void)info;
+    echo_patience_free(user);
 }
 
 const naru_ws_route echo_route = {
     .on_request = on_request,
-    .handler = {.on_message = on_message, .on_part = on_part, .on_drain = on_drain},
+    .handler = {.on_message = on_message, .on_part = on_part, .on_drain = on_drain, .on_close = on_close},
 };

@@ -1,20 +1,22 @@
-/* The floor of an echo over TLS: tls CERTIFICATE KEY. OpenSSL straight on the socket: read ahead into a buffer that
- * holds a whole record, so one recv a wake-up where OpenSSL alone would make two; one SSL_write of what came, so one
- * send. OpenSSL decides the rest.
+/* The floor of an echo over TLS: tls CERTIFICATE KEY. OpenSSL reads straight from the socket, ahead into a buffer that
+ * holds a whole record, so one recv a wake-up where OpenSSL alone would make two. The records that it makes of it are
+ * gathered in one block for all connections, so one send, where OpenSSL alone would make one for each record.
  *
  * SSL_MODE_RELEASE_BUFFERS is on, as in any server that has idle connections. */
+#include <errno.h>
+#include <openssl/bio.h>
 #include <openssl/ssl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "listen.h"
 
-enum { BLOCK_BYTES = 64 << 10, EVENTS = 256, READ_BYTES = 17 << 10 };
+enum { BLOCK_BYTES = 64 << 10, EVENTS = 256, READ_BYTES = 17 << 10, RECORDS_BYTES = 2 * BLOCK_BYTES };
 
 typedef struct guest {
     int fd;
@@ -22,6 +24,60 @@ typedef struct guest {
 } guest;
 
 static char block[BLOCK_BYTES];
+static char records[RECORDS_BYTES];
+static size_t records_bytes;
+
+/* ---- where OpenSSL writes to --------------------------------------------------------------------------------- */
+
+static int gather(BIO *bio, const char *bytes, size_t size, size_t *written)
+{
+    (void)bio;
+    if (size > RECORDS_BYTES - records_bytes) {
+        return 0;
+    }
+    memcpy(records + records_bytes, bytes, size);
+    records_bytes += size;
+    *written = size;
+    return 1;
+}
+
+static long control(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    return command == BIO_CTRL_FLUSH;
+}
+
+static BIO *new_gatherer(void)
+{
+    static BIO_METHOD *method;
+    if (!method) {
+        method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "gather");
+        BIO_meth_set_write_ex(method, gather);
+        BIO_meth_set_ctrl(method, control);
+    }
+    BIO *bio = BIO_new(method);
+    if (bio) {
+        BIO_set_init(bio, 1);
+    }
+    return bio;
+}
+
+/* Asks again at once where a real server would queue. */
+static void send_records(int fd)
+{
+    for (size_t at = 0; at < records_bytes;) {
+        ssize_t sent = send(fd, records + at, records_bytes - at, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN) {
+            break;
+        }
+        at += sent > 0 ? (size_t)sent : 0;
+    }
+    records_bytes = 0;
+}
+
+/* ---- the echo ------------------------------------------------------------------------------------------------ */
 
 static SSL_CTX *new_context(const char *certificate, const char *key)
 {
@@ -53,9 +109,12 @@ static void accept_all(int epoll, int listener, SSL_CTX *context)
     for (int fd; (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;) {
         guest *g = malloc(sizeof *g);
         SSL *ssl = SSL_new(context);
-        if (!g || !ssl || SSL_set_fd(ssl, fd) != 1) {
+        BIO *from = BIO_new_socket(fd, BIO_NOCLOSE);
+        BIO *to = new_gatherer();
+        if (!g || !ssl || !from || !to) {
             listen_die("memory");
         }
+        SSL_set_bio(ssl, from, to);
         *g = (guest){fd, ssl};
         SSL_set_accept_state(ssl);
         watch(epoll, fd, g);
@@ -64,21 +123,21 @@ static void accept_all(int epoll, int listener, SSL_CTX *context)
 
 static void leave(guest *g)
 {
+    records_bytes = 0;
     SSL_free(g->ssl);
     close(g->fd);
     free(g);
 }
 
-/* Asks again at once where a real server would queue. False: the connection is broken. */
-static bool send_all(SSL *ssl, const char *bytes, size_t size)
+static bool write_all(SSL *ssl, const char *bytes, size_t size)
 {
     while (size > 0) {
-        size_t sent = 0;
-        if (SSL_write_ex(ssl, bytes, size, &sent) != 1 && SSL_get_error(ssl, 0) != SSL_ERROR_WANT_WRITE) {
+        size_t written = 0;
+        if (SSL_write_ex(ssl, bytes, size, &written) != 1) {
             return false;
         }
-        bytes += sent;
-        size -= sent;
+        bytes += written;
+        size -= written;
     }
     return true;
 }
@@ -98,9 +157,11 @@ static void echo(guest *g)
         }
         filled += got;
     } while (filled < BLOCK_BYTES && SSL_has_pending(g->ssl));
-    if (filled > 0 && !send_all(g->ssl, block, filled)) {
+    if (filled > 0 && !write_all(g->ssl, block, filled)) {
         leave(g);
+        return;
     }
+    send_records(g->fd); /* of a handshake, too */
 }
 
 int main(int argc, char **argv)
@@ -110,7 +171,6 @@ int main(int argc, char **argv)
         return 2;
     }
     SSL_CTX *context = new_context(argv[1], argv[2]);
-    signal(SIGPIPE, SIG_IGN); /* OpenSSL's send does not say MSG_NOSIGNAL */
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     int listener = listen_anywhere();
     watch(epoll, listener, NULL);

@@ -16,6 +16,7 @@ struct answers_check {
     size_t message_bytes, message_bytes_max;
     z_stream inflate;
     bool compressed, forget; /* forget: without context takeover */
+    bool ending, over;       /* after this message; since the last one */
     uint64_t count;
 };
 
@@ -45,6 +46,18 @@ answers_check *answers_check_new(const script *sent, const wire_deflate *deflate
 uint64_t answers_check_count(const answers_check *check)
 {
     return check->count;
+}
+
+void answers_check_end(answers_check *check)
+{
+    if (check && check->sent->text_bytes >= SKIP_BYTES_MIN && !check->compressed) {
+        check->ending = true;
+    }
+}
+
+static bool checks(const answers *a)
+{
+    return a->check && !a->check->over;
 }
 
 static void collect(answers_check *check, const uint8_t *bytes, size_t size)
@@ -116,6 +129,7 @@ static void begin_payload(answers *a)
     }
     if (a->check && opcode != 0) {
         a->check->compressed = (a->head[0] & 0x40) != 0;
+        a->check->over = a->check->ending;
     }
     a->in_payload = true;
 }
@@ -126,7 +140,7 @@ static uint64_t end_payload(answers *a)
     bool last = (a->head[0] & 0x80) != 0;
     a->in_payload = false;
     a->head_bytes = 0;
-    if (last && a->check) {
+    if (last && checks(a)) {
         compare(a->check);
     }
     return last;
@@ -147,7 +161,7 @@ static size_t feed_head(answers *a, const uint8_t *bytes, size_t size)
 static size_t feed_payload(answers *a, const uint8_t *bytes, size_t size)
 {
     size_t used = a->left < size ? (size_t)a->left : size;
-    if (a->check) {
+    if (checks(a)) {
         collect(a->check, bytes, used);
     }
     a->left -= used;
@@ -184,7 +198,7 @@ size_t answers_skippable(const answers *a)
         size_t left = a->raw_bytes - (size_t)a->left;
         return left >= SKIP_BYTES_MIN ? left : 0;
     }
-    return a->in_payload && !a->check && a->left >= SKIP_BYTES_MIN ? (size_t)a->left : 0;
+    return a->in_payload && !checks(a) && a->left >= SKIP_BYTES_MIN ? (size_t)a->left : 0;
 }
 
 uint64_t answers_skip(answers *a, size_t size)

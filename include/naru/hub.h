@@ -108,6 +108,9 @@ typedef struct naru_subscriber_calls {
     /* It may subscribe, unsubscribe, publish, and free any subscriber, this one too. lifetime: the publication's is
      * that of a reference; take one to keep it. */
     void (*deliver)(naru_subscriber *subscriber, naru_publication *publication, void *user);
+    /* A hint, which may be NULL, may not come and changes nothing: its turn is near, `turns` subscribers on (2, then
+     * 1), so that memory that it will need can be fetched meanwhile. */
+    void (*near)(const naru_subscriber *subscriber, unsigned turns, void *user);
 } naru_subscriber_calls;
 
 /* calls is borrowed for its life. errors NULL: no memory. */

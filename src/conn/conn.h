@@ -96,6 +96,9 @@ bool naru__conn_is_doomed(const naru_conn *conn);
 bool naru__conn_is_gone(const naru_conn *conn); /* has on_gone run? */
 /* Have on_drain come once the queue has fallen below its low mark, as if a send had answered NARU_FULL. */
 void naru__conn_owe_drain(naru_conn *conn);
+/* naru_conn_send_prepared for the one thing that conn is likely to send in this turn: nobody waits for its end.
+ * errors    NARU_ERR_MEMORY: a part of it may be out, so that nothing can follow: abort the connection. */
+naru_status naru__conn_send_prepared_now(naru_conn *conn, naru_prepared *prepared);
 /* Pause it for the owner's own reasons, beside the application's pauses. */
 void naru__conn_throttle(naru_conn *conn, bool on);
 /* End it at once without a word to the application but on_close with 1006, here and now, on_gone included. For an

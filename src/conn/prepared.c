@@ -111,18 +111,24 @@ static naru__shot *frame_for(naru_prepared *prepared, const naru_ws *ws)
 /* ---- out ------------------------------------------------------------------------------------------------ */
 
 /* Small ones are cheaper to copy than to name. */
-static naru_status queue_frame(naru_conn *conn, naru__shot *frame)
+static naru_status queue_frame(naru_conn *conn, naru__shot *frame, naru_span bytes)
 {
-    naru_span bytes = naru__shot_span(frame);
     return bytes.size < NARU__SHOT_BYTES_MIN ? naru_buf_append(naru__stream_out(conn->stream), bytes)
                                              : naru__stream_write_shot(conn->stream, frame, bytes);
 }
 
-static naru_status send_frame(naru_conn *conn, naru_prepared *prepared)
+static naru_status send_or_queue(naru_conn *conn, naru__shot *frame, bool now)
+{
+    naru_span bytes = naru__shot_span(frame);
+    size_t sent = now ? naru__stream_send_now(conn->stream, bytes) : 0;
+    return sent == bytes.size ? NARU_OK : queue_frame(conn, frame, (naru_span){bytes.data + sent, bytes.size - sent});
+}
+
+static naru_status send_frame(naru_conn *conn, naru_prepared *prepared, bool now)
 {
     naru__shot *frame = frame_for(prepared, &conn->ws);
     uint64_t begin = naru__conn_queue_end(conn);
-    naru_status status = frame ? queue_frame(conn, frame) : NARU_ERR_MEMORY;
+    naru_status status = frame ? send_or_queue(conn, frame, now) : NARU_ERR_MEMORY;
     if (status != NARU_OK) {
         return status;
     }
@@ -131,13 +137,13 @@ static naru_status send_frame(naru_conn *conn, naru_prepared *prepared)
     }
     naru__ws_observe_frozen(&conn->ws, naru__shot_span(frame));
     naru__conn_count_out(conn, prepared->data.size, true);
-    if (naru__conn_options(conn)->queue_policy == NARU_QUEUE_DROP_OLDEST) {
+    if (naru__conn_options(conn)->queue_policy == NARU_QUEUE_DROP_OLDEST && naru__stream_queued(conn->stream) > 0) {
         naru__conn_queue_mark(conn, begin);
     }
     return NARU_OK;
 }
 
-naru_status naru_conn_send_prepared(naru_conn *conn, naru_prepared *prepared)
+static inline naru_status send_prepared(naru_conn *conn, naru_prepared *prepared, bool now)
 {
     if (conn->ws.role == NARU_WS_CLIENT) {
         return naru_conn_send(conn, prepared->kind, prepared->data, prepared->flags);
@@ -149,5 +155,17 @@ naru_status naru_conn_send_prepared(naru_conn *conn, naru_prepared *prepared)
     if (status != NARU_OK) {
         return status;
     }
-    return naru__conn_send_answer(conn, send_frame(conn, prepared));
+    status = send_frame(conn, prepared, now);
+    bool through = now && status == NARU_OK && !conn->ws.cold && naru__stream_queued(conn->stream) == 0;
+    return through ? NARU_OK : naru__conn_send_answer(conn, status);
+}
+
+naru_status naru_conn_send_prepared(naru_conn *conn, naru_prepared *prepared)
+{
+    return send_prepared(conn, prepared, false);
+}
+
+naru_status naru__conn_send_prepared_now(naru_conn *conn, naru_prepared *prepared)
+{
+    return send_prepared(conn, prepared, true);
 }

@@ -5,6 +5,7 @@
  * Not for: numbering and history (home.c). Source: none. */
 #include <string.h>
 
+#include "base/fetch.h"
 #include "hub.h"
 #include "publication.h"
 
@@ -224,6 +225,30 @@ static bool hears(const naru__job *job, naru__member *member)
     return job->plain || (!excepted(job, member->subscriber) && !served_already(job, member->subscriber));
 }
 
+/* A long walk meets memory that nobody had at hand since the last one: a chain of pointers for each member, of which a
+ * link is fetched at each step towards it. */
+static void foresee(const naru__channel *channel, uint32_t place)
+{
+    enum { NEAR = 2, STEPS = 5 };
+    naru__member *const *ahead = channel->members + place;
+    if (channel->end - place <= STEPS) {
+        return;
+    }
+    naru__fetch(ahead[5], sizeof **ahead);
+    if (ahead[4]) {
+        naru__fetch(ahead[4]->subscriber, offsetof(naru_subscriber, served));
+    }
+    if (ahead[3]) {
+        naru__fetch(ahead[3]->subscriber->user, 1);
+    }
+    for (unsigned turns = NEAR; turns > 0; turns--) {
+        const naru_subscriber *subscriber = ahead[turns] ? ahead[turns]->subscriber : NULL;
+        if (subscriber && subscriber->calls->near) {
+            subscriber->calls->near(subscriber, turns, subscriber->user);
+        }
+    }
+}
+
 /* The batch for one member, which any of the deliveries may end: it is looked up again each time. */
 static size_t serve(naru_hub *hub, naru__channel *channel, uint32_t place)
 {
@@ -274,6 +299,7 @@ static size_t work(naru_hub *hub, size_t budget)
             if (budget == 0) {
                 return 0;
             }
+            foresee(channel, hub->at_place);
             size_t spent = 1 + serve(hub, channel, hub->at_place++);
             budget = budget > spent ? budget - spent : 0;
         }

@@ -192,9 +192,9 @@ static size_t transmit_both(naru__stream *stream, naru_span first, naru_span sec
         {(void *)(uintptr_t)first.data, first.size},
         {(void *)(uintptr_t)second.data, second.size},
     };
-    size_t skip = first.size == 0;
-    struct msghdr message = {.msg_iov = parts + skip, .msg_iovlen = 2 - skip};
-    ssize_t sent = sendmsg(stream->fd, &message, MSG_NOSIGNAL);
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    ssize_t sent = first.size == 0 ? send(stream->fd, second.data, second.size, MSG_NOSIGNAL)
+                                   : sendmsg(stream->fd, &message, MSG_NOSIGNAL);
     if (sent >= 0) {
         return (size_t)sent;
     }

@@ -136,6 +136,9 @@ static inline size_t naru__stream_out_size(const naru__stream *stream)
  * take is copied to `out`. For large payloads. errors NARU_ERR_MEMORY: nothing more can be sent in order: close the
  * stream. */
 NARU_MUST_USE naru_status naru__stream_write_through(naru__stream *stream, naru_span payload);
+/* Give bytes to the kernel now, if nothing is queued and the backend can; answers how many went. The rest is the
+ * caller's to queue. For bytes that many streams get, and this one nothing else in this turn: each is met once. */
+NARU_MUST_USE size_t naru__stream_send_now(naru__stream *stream, naru_span bytes);
 /* Queue a part of shot behind all that is queued; the stream takes a reference of its own while it needs it. For parts
  * of about NARU__SHOT_BYTES_MIN and more: smaller ones are cheaper to copy to `out`.
  * errors    NARU_ERR_MEMORY: nothing was queued. */

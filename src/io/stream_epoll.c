@@ -7,6 +7,7 @@
 
 #include "base/apart.h"
 #include "base/buf.h"
+#include "base/fetch.h"
 #include "stream_core.h"
 
 /* ---- what the backend waits for ------------------------------------------------------------------------ */
@@ -183,6 +184,10 @@ void naru__epoll_streams_end_turn(naru_loop *loop)
     loop->dirty_end = &loop->dirty;
     while (stream) {
         naru__stream *next = stream->dirty_next;
+        if (next) {
+            naru__fetch(next->dirty_next, sizeof *next);
+            naru__fetch(next->out.data, 1);
+        }
         naru__stream_unmark(stream, NARU__DIRTY);
         end_turn(stream);
         stream = next;

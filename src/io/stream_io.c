@@ -208,6 +208,22 @@ size_t naru__stream_transmit_parts(naru__stream *stream, struct iovec *parts, si
     return transmitted(stream, sendmsg(stream->fd, &message, MSG_NOSIGNAL), bytes);
 }
 
+size_t naru__stream_send_now(naru__stream *stream, naru_span bytes)
+{
+    unsigned not_now = NARU__BLOCKED | NARU__BROKEN | NARU__CLOSED | NARU__DEAD | NARU__SHUTDOWN | NARU__SHUT;
+    if (naru__stream_has(stream, not_now) || stream->phase != NARU__STREAM_READY || stream->tls || stream->loop->ring ||
+        naru__stream_queued(stream) > 0) {
+        return 0;
+    }
+    size_t sent = naru__stream_transmit(stream, bytes);
+    if (sent == SIZE_MAX) {
+        naru__stream_flush_later(stream); /* the end of the turn tells of it */
+        return bytes.size;
+    }
+    stream->sent += sent;
+    return sent;
+}
+
 /* One system call, unless that many pieces are queued that one cannot name them. */
 static void flush_gathered(naru__stream *stream)
 {

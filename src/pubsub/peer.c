@@ -1,6 +1,7 @@
 /* Connections as subscribers: what is delivered to them is framed once for all, by the first who needs it.
  *
  * Not for: queues and their policies (conn/). Source: none. */
+#include "base/fetch.h"
 #include "hub/publication.h"
 #include "pubsub.h"
 
@@ -45,6 +46,14 @@ static naru_variant *wire_make(naru_publication *publication, void *user)
     return &w->variant;
 }
 
+/* Several leave in one system call at the end of the turn. One alone leaves at once, while its connection is at hand:
+ * by the end of a long walk it would have to be fetched from memory again. */
+static naru_status hand_on(const naru__pubsub_peer *peer, naru_prepared *prepared)
+{
+    bool alone = naru__shard_hub(peer->part->shard)->jobs_count == 1;
+    return alone ? naru__conn_send_prepared_now(peer->conn, prepared) : naru_conn_send_prepared(peer->conn, prepared);
+}
+
 /* Without memory the connection has missed something, and must not go on as if it had not. */
 static void deliver(naru_subscriber *subscriber, naru_publication *publication, void *user)
 {
@@ -54,8 +63,19 @@ static void deliver(naru_subscriber *subscriber, naru_publication *publication, 
         naru_publication_variant(publication, NARU_VARIANT_WS, wire_make, (void *)(uintptr_t)options);
     const wire *w = (const wire *)(const void *)variant;
     (void)subscriber;
-    if (!w || (w->prepared && naru_conn_send_prepared(peer->conn, w->prepared) == NARU_ERR_MEMORY)) {
+    if (!w || (w->prepared && hand_on(peer, w->prepared) == NARU_ERR_MEMORY)) {
         naru_conn_abort(peer->conn);
+    }
+}
+
+static void near(const naru_subscriber *subscriber, unsigned turns, void *user)
+{
+    const naru__pubsub_peer *peer = user;
+    (void)subscriber;
+    if (turns == 1) {
+        naru__fetch(peer->conn->stream, sizeof *peer->conn->stream);
+    } else {
+        naru__fetch(&peer->conn->ws.cold, sizeof *peer->conn - offsetof(naru_conn, ws.cold));
     }
 }
 
@@ -89,7 +109,7 @@ naru__pubsub_peer *naru__pubsub_peer_find(const naru_pubsub *pubsub, const naru_
 
 static naru__pubsub_peer *peer_new(naru__pubsub_part *part, naru_conn *conn)
 {
-    static const naru_subscriber_calls calls = {deliver};
+    static const naru_subscriber_calls calls = {.deliver = deliver, .near = near};
     const naru_allocator *allocator = naru_loop_allocator(part->loop);
     naru__pubsub_peer *peer = naru__alloc_zero(allocator, sizeof *peer);
     if (!peer) {

@@ -155,6 +155,24 @@ class EchoServer(unittest.TestCase):
             sender.join(DEADLINE)
             self.assertEqual((opcode, received == data), (BINARY, True))
 
+    def test_who_sends_all_of_a_long_message_before_reading(self):
+        """More than the kernel's buffers hold: the echo must not wait for a peer that waits for it."""
+        server, address = echo_server()
+        with server, dial(address) as peer:
+            data = b'0123456789abcdef' * (2 << 20)
+            for _ in range(2):
+                peer.send(BINARY, data)
+                opcode, received = peer.message()
+                self.assertEqual((opcode, received == data), (BINARY, True))
+
+    def test_who_leaves_while_a_long_message_waits(self):
+        server, address = echo_server()
+        with server:
+            with dial(address) as peer:
+                peer.sock.sendall(struct.pack('!BBQ', 0x82, 0x80 | 127, 32 << 20) + bytes(4) + bytes(8 << 20))
+            self.check(server, address)
+            self.stop(server)
+
     def test_a_peer_that_does_not_read_is_not_read_from(self):
         """Its messages wait in the kernel, not in our memory; then all come back in order."""
         server, address = echo_server()

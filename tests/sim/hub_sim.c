@@ -227,7 +227,7 @@ static void subscribe(sim *s, dealing *d)
 
 static void toggle(sim *s, client *c)
 {
-    static const naru_subscriber_calls calls = {deliver};
+    static const naru_subscriber_calls calls = {.deliver = deliver};
     if (!c->subscriber) {
         c->shard = below(s, s->shards_count);
         c->stalls_after = below(s, 3) == 0 ? 1 + below(s, 30) : 0;

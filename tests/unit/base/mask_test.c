@@ -63,6 +63,28 @@ TEST(in_place_is_the_same)
     }
 }
 
+/* A large message is brought to the start of a line of the cache first. */
+TEST(large_at_every_place_in_a_line_is_as_defined)
+{
+    enum { LARGE = 4096 + 64, PLACES = 64 };
+    static uint8_t in[PLACES + LARGE];
+    static uint8_t out[PLACES + LARGE + 1];
+    for (size_t i = 0; i < sizeof in; i++) {
+        in[i] = (uint8_t)(i * 11 >> 2);
+    }
+    for (size_t place = 0; place < PLACES; place++) {
+        for (size_t size = 4095; size < LARGE; size += 13) {
+            memset(out, 0xee, sizeof out);
+            naru__mask(out + place, in, size, key, place);
+            CHECK(as_defined(out + place, in, size, place));
+            CHECK_EQ(out[place + size], 0xee);
+            CHECK(place == 0 || out[place - 1] == 0xee);
+            naru__mask(out + place, out + place, size, key, place);
+            CHECK(memcmp(out + place, in, size) == 0);
+        }
+    }
+}
+
 TEST(pieces_with_their_phases_are_the_whole)
 {
     uint8_t in[100];
@@ -137,5 +159,6 @@ TEST(large_is_as_defined)
 TEST_MAIN({"every size, phase and alignment is as defined", every_size_phase_and_alignment_is_as_defined},
           {"in place is the same", in_place_is_the_same}, {"every kernel is as defined", every_kernel_is_as_defined},
           {"large is as defined", large_is_as_defined},
+          {"large at every place in a line is as defined", large_at_every_place_in_a_line_is_as_defined},
           {"pieces with their phases are the whole", pieces_with_their_phases_are_the_whole},
           {"the example of the RFC", the_example_of_the_rfc})

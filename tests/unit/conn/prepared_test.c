@@ -1,5 +1,6 @@
 /* Messages prepared once: what goes out, who keeps what alive, and several threads at once. */
 #include "harness.h"
+#include "io/core.h"
 
 #include <pthread.h>
 
@@ -54,6 +55,80 @@ TEST(goes_out_in_its_place)
     CHECK_SPAN(((naru_span){in.bytes + total - 7, 7}), "\x81\x05hello");
     CHECK_EQ(naru_conn_queued_bytes(h.conn), 0);
     free(in.bytes);
+    harness_end(&h);
+}
+
+/* Before the turn ends, and without anything being queued; but what is queued already goes first. */
+TEST(alone_it_leaves_at_once)
+{
+    harness h;
+    harness_init(&h);
+    REQUIRE(harness_start(&h));
+    naru_prepared *hello = prepare(NARU_WS_TEXT, naru_span_of("hello"), 0);
+    bool queues = h.conn->stream->loop->ring != NULL; /* its sends are one submission, at the end of the turn */
+    uint8_t bytes[16];
+    CHECK_EQ(naru__conn_send_prepared_now(h.conn, hello), NARU_OK);
+    CHECK_EQ(naru_conn_queued_bytes(h.conn), queues ? 7 : 0);
+    CHECK_EQ(recv(h.peer, bytes, sizeof bytes, MSG_PEEK), queues ? -1 : 7);
+    CHECK_EQ(naru_conn_send(h.conn, NARU_WS_TEXT, naru_span_of("own"), 0), NARU_OK);
+    CHECK_EQ(naru__conn_send_prepared_now(h.conn, hello), NARU_OK);
+    CHECK_EQ(naru_conn_queued_bytes(h.conn), queues ? 19 : 12);
+    received in = {0};
+    CHECK(peer_read_until(&h, &in, 19));
+    CHECK_SPAN(((naru_span){in.bytes, in.size}), "\x81\x05hello\x81\x03own\x81\x05hello");
+    naru_prepared_unref(hello);
+    free(in.bytes);
+    harness_end(&h);
+}
+
+/* The kernel takes a part or nothing: the rest is queued, small or shared, and counts towards the marks. */
+TEST(alone_it_waits_for_a_full_socket)
+{
+    enum { BYTES = 5000, COUNT = 200, FRAME = 4 + BYTES };
+    harness h;
+    harness_init(&h);
+    h.options.queue_bytes_max = COUNT * FRAME;
+    h.options.queue_high_bytes = 20000;
+    h.options.queue_low_bytes = 1000;
+    REQUIRE(harness_start(&h));
+    CHECK_EQ(setsockopt(h.conn->stream->fd, SOL_SOCKET, SO_SNDBUF, &(int){4096}, sizeof(int)), 0);
+    static uint8_t message[BYTES];
+    naru_status status = NARU_OK;
+    for (size_t i = 0; i < COUNT; i++) {
+        memset(message, (int)i, sizeof message);
+        naru_prepared *one = prepare(NARU_WS_BINARY, (naru_span){message, sizeof message}, 0);
+        status = naru__conn_send_prepared_now(h.conn, one);
+        CHECK(status >= 0);
+        naru_prepared_unref(one);
+    }
+    CHECK_EQ(status, NARU_FULL);
+    received in = {0};
+    CHECK(peer_read_until(&h, &in, (size_t)COUNT * FRAME));
+    REQUIRE(in.size == (size_t)COUNT * FRAME);
+    for (size_t i = 0; i < COUNT; i++) {
+        memset(message, (int)i, sizeof message);
+        CHECK(memcmp(in.bytes + i * FRAME + 4, message, BYTES) == 0);
+    }
+    CHECK(turn_until(&h, 'D', 1));
+    free(in.bytes);
+    harness_end(&h);
+}
+
+/* The peer is gone: the end of the turn tells, not the send. */
+TEST(alone_it_finds_the_peer_gone)
+{
+    harness h;
+    harness_init(&h);
+    REQUIRE(harness_start(&h));
+    naru_prepared *hello = prepare(NARU_WS_TEXT, naru_span_of("hello"), 0);
+    close(h.peer);
+    h.peer = -1;
+    for (int i = 0; i < 3 && h.conn; i++) {
+        CHECK_EQ(naru__conn_send_prepared_now(h.conn, hello), NARU_OK);
+    }
+    CHECK(turn_until(&h, 'G', 1));
+    CHECK_EQ(h.closed.code, 1006);
+    naru_prepared_unref(hello);
     harness_end(&h);
 }
 
@@ -267,7 +342,9 @@ TEST(many_threads_share_one)
 }
 
 TEST_MAIN({"text is checked once, and only text", text_is_checked_once_and_only_text},
-          {"goes out in its place", goes_out_in_its_place},
+          {"goes out in its place", goes_out_in_its_place}, {"alone it leaves at once", alone_it_leaves_at_once},
+          {"alone it waits for a full socket", alone_it_waits_for_a_full_socket},
+          {"alone it finds the peer gone", alone_it_finds_the_peer_gone},
           {"a client's are masked, each for itself", a_clients_are_masked_each_for_itself},
           {"not in the middle of a message and not after the end",
            not_in_the_middle_of_a_message_and_not_after_the_end},

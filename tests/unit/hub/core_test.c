@@ -25,7 +25,7 @@ static void deliver(naru_subscriber *subscriber, naru_publication *publication, 
     }
 }
 
-static const naru_subscriber_calls calls = {deliver};
+static const naru_subscriber_calls calls = {.deliver = deliver};
 
 static naru_hub *hub_new(void)
 {

@@ -68,7 +68,7 @@ static void deliver(naru_subscriber *subscriber, naru_publication *publication, 
     k.size += (size_t)size;
 }
 
-static const naru_subscriber_calls calls = {deliver};
+static const naru_subscriber_calls calls = {.deliver = deliver};
 
 static naru_status open(naru__shard_options options)
 {

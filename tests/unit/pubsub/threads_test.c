@@ -128,7 +128,7 @@ static void tick(void *user)
 
 static void *run(void *user)
 {
-    static const naru_subscriber_calls calls = {deliver};
+    static const naru_subscriber_calls calls = {.deliver = deliver};
     side *s = user;
     for (unsigned i = 0; i < EARS; i++) {
         ear *e = &s->ears[i];
