@@ -101,10 +101,14 @@ naru__stream_cold *naru__stream_cold_get(naru__stream *stream)
 void naru__stream_peer(const naru__stream *stream, char *out, size_t out_bytes)
 {
     naru__address address = {.size = sizeof address.storage};
-    if (stream->told && stream->told->known) {
-        naru__peer_address(stream->told, &address);
-    } else if (stream->fd < 0 || getpeername(stream->fd, &address.any, &address.size) != 0) {
+    naru__peer peer = stream->told ? *stream->told : (naru__peer){.known = false};
+    if (!peer.known && stream->fd >= 0 && getpeername(stream->fd, &address.any, &address.size) == 0) {
+        peer = naru__peer_of(&address);
+    } else {
         address.size = 0;
+    }
+    if (peer.known) {
+        naru__peer_address(&peer, &address); /* IPv4 looks the same whichever socket it came by */
     }
     naru__address_format(&address, out, out_bytes);
 }

@@ -33,7 +33,7 @@ void naru__exchange_forget(naru__exchange *exchange)
     naru_request *request = &exchange->request;
     naru_http_head_free(request->head);
     if (request->guest) {
-        exchange->stream->told = exchange->guest ? &exchange->guest->peer : NULL;
+        exchange->stream->told = &exchange->peer;
         naru__guest_free(exchange->server, request->guest);
         request->guest = NULL;
     }
@@ -261,6 +261,8 @@ naru_status naru__exchange_open(naru_server *server, const naru__arrival *arriva
         return NARU_ERR_SYSTEM;
     }
     exchange->server = server;
+    exchange->peer = arrival->peer;
+    exchange->stream->told = &exchange->peer;
     naru_buf_init(&exchange->request.path, server->allocator);
     naru_buf_init(&exchange->request.body, server->allocator);
     naru_buf_init(&exchange->request.fields, server->allocator);
@@ -290,9 +292,7 @@ void naru__exchange_free(naru__exchange *exchange)
     naru__remainder_free(exchange->remainder);
     naru__exchange_forget(exchange);
     naru_buf_deinit(&exchange->held);
-    if (exchange->guest) {
-        exchange->stream->told = NULL;
-        naru__guest_free(exchange->server, exchange->guest);
-    }
+    exchange->stream->told = NULL;
+    naru__guest_free(exchange->server, exchange->guest);
     naru__loop_free_later(loop, exchange, sizeof *exchange);
 }

@@ -65,6 +65,7 @@ struct naru__exchange {
     naru_http_body body;
     naru_buf held; /* bytes behind a request that is not answered yet */
     naru__remainder *remainder;
+    naru__peer peer;                          /* the socket's, or as a PROXY header told */
     naru__guest *guest;                       /* NULL: nothing is known that the socket does not tell */
     naru_conn *conn;                          /* ACCEPTED */
     const naru__stream_handler *conn_handler; /* what it made of the stream */
