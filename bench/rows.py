@@ -46,7 +46,7 @@ TLS = {"floor TLS": floor("tls", *CERTIFICATE), "naru": NARU + NARU_TLS,
 DEFLATE = {"naru": NARU + ["--deflate"], "libwebsockets": built("lws", "--deflate"),
            "Boost.Beast": built("beast", "--deflate"), "ws": node("ws.mjs", "--deflate"), "websockets": python("--deflate")}
 HANDSHAKE = {**{name: ECHO[name] for name in ECHO if name not in ("floor io_uring", "floor epoll", "socket.io")}}
-HANDSHAKE = {"floor accept": floor("epoll", "--close"), **HANDSHAKE}
+HANDSHAKE = {"floor accept": floor("epoll", "--close"), "floor upgrade": floor("epoll", "--upgrade"), **HANDSHAKE}
 IDLE = {name: ECHO[name] for name in ECHO if not name.startswith("floor") and name != "socket.io"}
 TOPIC = str(BUILD / "tests" / "fixtures" / "topic-bench")
 FANOUT = {"floor send()": floor("fanout", "106", "102"), "floor io_uring": floor("uring_fanout", "106", "102"),
@@ -131,7 +131,7 @@ def load_arguments(the_row, server, seconds):
         del arguments[at:at + 2]
     warmup = 0.8 if server in SLOW_STARTERS else 0.2
     arguments += ["--seconds", f"{seconds:g}", "--warmup", f"{warmup:g}"]
-    if server.startswith("floor"):
+    if server.startswith("floor") and server != "floor upgrade":
         arguments.append("--raw")
         arguments += ["--raw-answer", "102"] if "publish" in arguments else []
     if server == "socket.io" and "--socketio" not in arguments:
