@@ -48,7 +48,7 @@ DEFLATE = {"naru": NARU + ["--deflate"], "libwebsockets": built("lws", "--deflat
            "Boost.Beast": built("beast", "--deflate"), "ws": node("ws.mjs", "--deflate"), "websockets": python("--deflate")}
 # Accepting, and what an idle connection keeps, is the same on both backends.
 IDLE = {name: ECHO[name] for name in ECHO if not name.startswith("floor") and name not in ("naru io_uring", "socket.io")}
-HANDSHAKE = {"floor accept": floor("epoll", "--close"), **IDLE}
+HANDSHAKE = {"floor accept": floor("epoll", "--close"), "floor upgrade": floor("epoll", "--upgrade"), **IDLE}
 TOPIC = str(BUILD / "tests" / "fixtures" / "topic-bench")
 FANOUT = {"floor send()": floor("fanout", "106", "102"), "floor io_uring": floor("uring_fanout", "106", "102"),
           "naru": [TOPIC, "--listen", "127.0.0.1:0"], "naru io_uring": [TOPIC, "--listen", "127.0.0.1:0", *NARU_URING],
@@ -151,7 +151,7 @@ def load_arguments(the_row, server, seconds):
         del arguments[at:at + 2]
     warmup = 0.8 if server in SLOW_STARTERS else 0.2
     arguments += ["--seconds", f"{seconds:g}", "--warmup", f"{warmup:g}"]
-    if server.startswith("floor"):
+    if server.startswith("floor") and server != "floor upgrade":
         arguments.append("--raw")
         arguments += ["--raw-answer", "102"] if "publish" in arguments else []
     if server == "socket.io" and "--socketio" not in arguments:

@@ -1,9 +1,10 @@
 /* The floor of an echo: what it costs to do nothing with the bytes. One epoll, one recv and one send a wake-up, no
  * framing. No WebSocket server with the same system calls can be cheaper.
  *
- * --close: the floor of a handshake instead: accept and close. */
+ * --close: the floor of a handshake instead: accept and close.
+ * --upgrade: the same with the system calls of a WebSocket server and nothing of its protocol: whatever comes is answered
+ * by one 101, and a connection is taken out of epoll before it is closed. */
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -13,6 +14,10 @@
 
 enum { BLOCK_BYTES = 512 << 10, EVENTS = 256 };
 
+typedef enum mode { ECHO, CLOSE, UPGRADE } mode;
+
+static const char upgraded[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                               "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 static char block[BLOCK_BYTES];
 
 static void watch(int epoll, int fd)
@@ -23,10 +28,10 @@ static void watch(int epoll, int fd)
     }
 }
 
-static void accept_all(int epoll, int listener, bool only_close)
+static void accept_all(int epoll, int listener, mode chosen)
 {
     for (int fd; (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;) {
-        if (only_close) {
+        if (chosen == CLOSE) {
             close(fd);
         } else {
             watch(epoll, fd);
@@ -47,20 +52,30 @@ static void send_all(int fd, const char *bytes, size_t size)
     }
 }
 
-static void echo(int fd)
+static void answer(int epoll, int fd, mode chosen)
 {
     ssize_t got = recv(fd, block, sizeof block, 0);
-    if (got > 0) {
+    if (got > 0 && chosen == UPGRADE) {
+        send_all(fd, upgraded, sizeof upgraded - 1);
+    } else if (got > 0) {
         send_all(fd, block, (size_t)got);
     } else if (got == 0 || errno != EAGAIN) {
+        if (chosen == UPGRADE) {
+            epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
+        }
         close(fd);
     }
+}
+
+static mode mode_of(const char *name)
+{
+    return strcmp(name, "--close") == 0 ? CLOSE : strcmp(name, "--upgrade") == 0 ? UPGRADE : ECHO;
 }
 
 int main(int argc, char **argv)
 {
     struct epoll_event events[EVENTS];
-    bool only_close = argc > 1 && strcmp(argv[1], "--close") == 0;
+    mode chosen = argc > 1 ? mode_of(argv[1]) : ECHO;
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     int listener = listen_anywhere();
     watch(epoll, listener);
@@ -69,9 +84,9 @@ int main(int argc, char **argv)
         for (int i = 0; i < ready; i++) {
             int fd = events[i].data.fd;
             if (fd == listener) {
-                accept_all(epoll, listener, only_close);
+                accept_all(epoll, listener, chosen);
             } else {
-                echo(fd);
+                answer(epoll, fd, chosen);
             }
         }
     }

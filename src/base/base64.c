@@ -29,31 +29,25 @@ size_t naru_base64_encode(naru_span bytes, char *out)
     return written;
 }
 
-/* 0 to 63, or -1. */
-static int value_of(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (naru__ascii_digit(c)) {
-        return c - '0' + 52;
-    }
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+/* One more than each letter stands for; 0: none. */
+/* clang-format off */
+static const uint8_t values[256] = {
+    ['+'] = 63, ['/'] = 64, ['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62,
+    ['A'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,
+    ['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52,
+};
+/* clang-format on */
 
 /* Read `count` letters of one group into its high bits. */
 static bool read_group(const uint8_t *text, unsigned count, uint32_t *group_out)
 {
     uint32_t group = 0;
     for (unsigned i = 0; i < count; i++) {
-        int value = value_of(text[i]);
-        if (value < 0) {
+        uint32_t value = values[text[i]];
+        if (value == 0) {
             return false;
         }
-        group |= (uint32_t)value << (18 - 6 * i);
+        group |= (value - 1) << (18 - 6 * i);
     }
     *group_out = group;
     return true;

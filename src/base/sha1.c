@@ -18,6 +18,14 @@ static uint32_t load_be32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+static void store_be32(uint8_t *p, uint32_t word)
+{
+    p[0] = (uint8_t)(word >> 24);
+    p[1] = (uint8_t)(word >> 16);
+    p[2] = (uint8_t)(word >> 8);
+    p[3] = (uint8_t)word;
+}
+
 /* 3174 6.1 b: the 16 words of a block become 80. */
 static void schedule(uint32_t w[80], const uint8_t block[BLOCK_BYTES])
 {
@@ -86,9 +94,8 @@ static void take_tail(uint32_t h[5], naru_span tail, uint64_t text_bytes, naru__
     last[tail.size] = 0x80;
     size_t size = tail.size < LENGTH_AT ? BLOCK_BYTES : 2 * BLOCK_BYTES;
     uint64_t bits = text_bytes * 8;
-    for (size_t i = 1; i <= 8; i++, bits >>= 8) {
-        last[size - i] = (uint8_t)bits;
-    }
+    store_be32(last + size - 8, (uint32_t)(bits >> 32));
+    store_be32(last + size - 4, (uint32_t)bits);
     for (size_t at = 0; at < size; at += BLOCK_BYTES) {
         take_block(h, last + at);
     }
@@ -105,7 +112,7 @@ void naru__sha1(naru_span text, uint8_t digest_out[20])
         rest.size -= BLOCK_BYTES;
     }
     take_tail(h, rest, text.size, take_block);
-    for (size_t i = 0; i < 20; i++) {
-        digest_out[i] = (uint8_t)(h[i / 4] >> (24 - 8 * (i % 4)));
+    for (size_t i = 0; i < 5; i++) {
+        store_be32(digest_out + 4 * i, h[i]);
     }
 }

@@ -104,6 +104,7 @@ static naru_status add(naru_http_head *head, naru__field field)
         head->fields_capacity = capacity;
     }
     head->fields[head->fields_count++] = field;
+    head->name_sizes |= (uint64_t)1 << field.name.size % 64;
     return NARU_OK;
 }
 

@@ -147,12 +147,23 @@ static size_t line_room(const naru_http_head *head)
     return head->state == NARU__HEAD_FIRST_LINE && first_line_room < room ? first_line_room : room;
 }
 
-/* Take text up to the line's CR, and the CR too. */
+/* Does the line end right behind `size` bytes of text, and fit with its end? */
+static bool is_whole(const naru_http_head *head, const naru_input *in, size_t size)
+{
+    return in->size - size >= CRLF_BYTES && in->data[size] == '\r' && in->data[size + 1] == '\n' &&
+           head->limits.head_bytes_max - head->bytes.end - size >= CRLF_BYTES;
+}
+
+/* Take text up to the line's CR, and the CR too; of a line that is all there, everything. */
 static naru_status take_text(naru_http_head *head, naru_input *in)
 {
     size_t room = line_room(head);
     size_t size = naru__line_scan(in->data, in->size < room ? in->size : room);
-    naru_status status = keep(head, in, size);
+    bool whole = is_whole(head, in, size);
+    naru_status status = keep(head, in, whole ? size + CRLF_BYTES : size);
+    if (whole && status == NARU_OK) {
+        return end_line(head);
+    }
     if (status != NARU_OK || in->size == 0) {
         return status;
     }

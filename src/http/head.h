@@ -28,6 +28,7 @@ struct naru_http_head {
     naru__field *fields;
     uint32_t fields_count;
     uint32_t fields_capacity;
+    uint64_t name_sizes; /* bit n: a field's name has n bytes, or n and a multiple of 64 */
     naru_http_limits limits;
     naru_http_role role;
     naru__head_state state;

@@ -61,8 +61,14 @@ naru_http_field naru_http_head_at(const naru_http_head *head, size_t index)
 /* The first field of that name at `from` or behind it; fields_count if there is none. */
 static size_t find_from(const naru_http_head *head, naru_span name, size_t from)
 {
-    while (from < head->fields_count && !naru_span_equal_nocase(naru__head_span(head, head->fields[from].name), name)) {
-        from++;
+    if (!(head->name_sizes >> name.size % 64 & 1)) {
+        return head->fields_count;
+    }
+    for (; from < head->fields_count; from++) {
+        naru__range range = head->fields[from].name;
+        if (range.size == name.size && naru_span_equal_nocase(naru__head_span(head, range), name)) {
+            break;
+        }
     }
     return from;
 }
@@ -90,6 +96,9 @@ size_t naru_http_head_count_of(const naru_http_head *head, const char *name)
 static bool list_has(naru_span list, naru_span token)
 {
     naru_span member;
+    if (list.size <= token.size) { /* mostly it is all there is */
+        return naru_span_equal_nocase(list, token);
+    }
     while (naru_http_list_next(&list, &member)) {
         if (naru_span_equal_nocase(member, token)) {
             return true;

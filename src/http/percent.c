@@ -59,20 +59,33 @@ int naru__percent_byte(naru_span text)
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
+/* What stands before the next escape, and the escape. */
+static naru_status decode_some(naru_span *text, naru_buf *out)
+{
+    const uint8_t *escape = memchr(text->data, '%', text->size);
+    size_t plain = escape ? (size_t)(escape - text->data) : text->size;
+    naru_status status = naru_buf_append(out, naru__span_first(*text, plain));
+    *text = naru__span_from(*text, plain);
+    if (status != NARU_OK || text->size == 0) {
+        return status;
+    }
+    int byte = naru__percent_byte(*text);
+    if (byte < 0) {
+        return NARU_ERR_ARGUMENT;
+    }
+    *text = naru__span_from(*text, 3);
+    return naru__buf_append_byte(out, (uint8_t)byte);
+}
+
 naru_status naru_url_decode(naru_span text, naru_buf *out)
 {
     size_t before = naru__buf_size(out);
-    while (text.size > 0) {
-        int decoded = naru__percent_byte(text);
-        if (decoded < 0 && text.data[0] == '%') {
-            naru__buf_truncate(out, before);
-            return NARU_ERR_ARGUMENT;
-        }
-        if (naru__buf_append_byte(out, decoded < 0 ? text.data[0] : (uint8_t)decoded) != NARU_OK) {
-            naru__buf_truncate(out, before);
-            return NARU_ERR_MEMORY;
-        }
-        text = naru__span_from(text, decoded < 0 ? 1 : 3);
+    naru_status status = NARU_OK;
+    while (text.size > 0 && status == NARU_OK) {
+        status = decode_some(&text, out);
     }
-    return NARU_OK;
+    if (status != NARU_OK) {
+        naru__buf_truncate(out, before);
+    }
+    return status;
 }

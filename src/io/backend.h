@@ -8,18 +8,21 @@
 
 #include <naru/loop.h>
 
-/* Part of the struct that owns a descriptor. ready runs in the loop's turn, level-triggered, and never after
- * naru__backend_remove; the struct itself must live until the end of the turn. */
+/* Part of the struct that owns a descriptor. ready runs in the loop's turn, level-triggered unless EDGE was asked for,
+ * and never after naru__backend_remove; the struct itself must live until the end of the turn. */
 typedef struct naru__source {
     void (*ready)(struct naru__source *source, unsigned events);
 } naru__source;
 
-/* Their values are epoll's, so that nothing needs translating. BROKEN and HANGUP come unasked. */
+/* Their values are epoll's, so that nothing needs translating. BROKEN and HANGUP come unasked.
+ * EDGE: tell of each thing that comes once; naru__backend_set has it told again. With IN, ENDS then says that the peer's
+ * end is there behind what is to be read. */
 enum {
     NARU__READY_IN = 1,
     NARU__READY_OUT = 4,
     NARU__READY_BROKEN = 8,
     NARU__READY_HANGUP = 16,
+    NARU__READY_ENDS = 1 << 13,
     NARU__READY_EDGE = 1 << 30
 };
 

@@ -1,4 +1,4 @@
-/* The backend over epoll, level-triggered: one epoll_ctl for a connection that never blocks.
+/* The backend over epoll: one epoll_ctl for a connection that never blocks.
  * Not for: transfers (stream_epoll.c). Source: epoll(7). */
 #include "io/backend.h"
 
@@ -10,6 +10,7 @@
 #include "io/core.h"
 
 _Static_assert((int)NARU__READY_IN == EPOLLIN && (int)NARU__READY_OUT == EPOLLOUT, "passed on as they are");
+_Static_assert((int)NARU__READY_ENDS == EPOLLRDHUP, "passed on as it is");
 _Static_assert((int)NARU__READY_BROKEN == EPOLLERR && (int)NARU__READY_HANGUP == EPOLLHUP, "passed on as they are");
 
 int naru__backend_open(void)
@@ -26,7 +27,7 @@ static int control(naru_loop *loop, int operation, naru__source *source, int fd,
 {
     struct epoll_event event = {.events = events & ~(unsigned)NARU__READY_EDGE, .data.ptr = source};
     if (events & NARU__READY_EDGE) {
-        event.events |= EPOLLET;
+        event.events |= EPOLLET | (events & NARU__READY_IN ? (unsigned)EPOLLRDHUP : 0);
     }
     return epoll_ctl(loop->backend_fd, operation, fd, &event);
 }

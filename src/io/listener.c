@@ -31,6 +31,7 @@ struct naru__listener {
     bool paused;
     bool closed;
     bool exhausted_told;
+    naru__address peer;       /* of who was accepted last */
     struct sockaddr_un local; /* a Unix socket's file, to be removed */
     struct stat local_file;
 };
@@ -100,7 +101,9 @@ static bool concerns_one_only(int error)
 /* false: no more for now. */
 static bool accept_one(naru__listener *listener)
 {
-    int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    naru__address *peer = &listener->peer;
+    peer->size = sizeof peer->storage;
+    int fd = accept4(listener->fd, &peer->any, &peer->size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
         listener->accepted(listener, fd, listener->user);
         return true;
@@ -376,6 +379,11 @@ naru_status naru__listener_take(naru_loop *loop, const char *address, int fd, na
         listener->local = parsed.local;
     }
     return opened(listener, status, listener_out, bound_out);
+}
+
+const naru__address *naru__listener_peer(const naru__listener *listener)
+{
+    return &listener->peer;
 }
 
 int naru__listener_fd(const naru__listener *listener)

@@ -140,13 +140,18 @@ void naru__stream_peer(const naru__stream *stream, char *out, size_t out_bytes)
     naru__address address = {.size = sizeof address.storage};
     const naru__peer *told = naru__stream_told(stream);
     const naru__stream *beneath = naru__stream_beneath(stream);
-    if (told && told->known) {
-        naru__peer_address(told, &address);
-    } else if (beneath) {
+    naru__peer peer = told ? *told : (naru__peer){.known = false};
+    if (!peer.known && beneath) {
         naru__stream_peer(beneath, out, out_bytes);
         return;
-    } else if (stream->fd < 0 || getpeername(stream->fd, &address.any, &address.size) != 0) {
+    }
+    if (!peer.known && stream->fd >= 0 && getpeername(stream->fd, &address.any, &address.size) == 0) {
+        peer = naru__peer_of(&address);
+    } else {
         address.size = 0;
+    }
+    if (peer.known) {
+        naru__peer_address(&peer, &address); /* IPv4 looks the same whichever socket it came by */
     }
     naru__address_format(&address, out, out_bytes);
 }

@@ -216,6 +216,8 @@ void naru__listener_resume(naru__listener *listener);
 NARU_MUST_USE naru_status naru__listener_take(naru_loop *loop, const char *address, int fd, naru__accept_fn *accepted,
                                               void *user, naru__listener **listener_out, char *bound_out);
 int naru__listener_fd(const naru__listener *listener);
+/* During naru__accept_fn: the address of the accepted socket's peer, which has cost no system call of its own. */
+const naru__address *naru__listener_peer(const naru__listener *listener);
 /* Another process listens on it too: its file stays when it is closed. */
 void naru__listener_leave(naru__listener *listener);
 /* Take all that wait, and close. */

@@ -1,6 +1,10 @@
 /* Streams over readiness: a ready socket becomes one recv into the loop's block, and what was written in a
  * turn one send at its end.
  *
+ * Readiness is told once (edge-triggered), so that the next wait need not look at each socket again to find it empty. A
+ * recv that brings less than it asked for has emptied its socket, and what comes later is told anew; after one that is
+ * full, or that has the peer's end behind it, it is asked to be told again.
+ *
  * Not for: streams over completions (stream_uring.c). Source: recv(2), send(2), epoll(7). */
 #include <errno.h>
 #include <sys/socket.h>
@@ -21,11 +25,16 @@ static unsigned wanted_events(const naru__stream *stream)
 
 static void ready(naru__source *source, unsigned events);
 
+static void tell_again(naru__stream *stream)
+{
+    naru__backend_set(stream->loop, &stream->source, stream->fd, stream->armed | (unsigned)NARU__READY_EDGE);
+}
+
 bool naru__epoll_watch(naru__stream *stream)
 {
     unsigned wanted = wanted_events(stream);
     stream->source.ready = ready;
-    if (!naru__backend_add(stream->loop, &stream->source, stream->fd, wanted)) {
+    if (!naru__backend_add(stream->loop, &stream->source, stream->fd, wanted | (unsigned)NARU__READY_EDGE)) {
         return false;
     }
     stream->armed = (uint8_t)wanted;
@@ -37,7 +46,7 @@ void naru__epoll_adopt(naru__stream *stream)
 {
     stream->source.ready = ready;
     stream->armed = NARU__READY_IN;
-    naru__backend_set(stream->loop, &stream->source, stream->fd, NARU__READY_IN);
+    tell_again(stream);
 }
 
 void naru__epoll_update(naru__stream *stream)
@@ -50,9 +59,10 @@ void naru__epoll_update(naru__stream *stream)
         }
         return;
     }
-    if (wanted != stream->armed) {
-        naru__backend_set(stream->loop, &stream->source, stream->fd, wanted);
+    /* A socket that is blocked once more: somebody may have said so while it takes bytes. */
+    if (wanted != stream->armed || wanted & NARU__READY_OUT) {
         stream->armed = (uint8_t)wanted;
+        tell_again(stream);
     }
 }
 
@@ -65,13 +75,28 @@ static naru_input where_to(naru__stream *stream)
     return room.size > 0 ? room : (naru_input){stream->loop->receive, stream->loop->receive_bytes};
 }
 
-static void receive(naru__stream *stream)
+NARU__APART static void receive_failed(naru__stream *stream, ssize_t got, int error)
+{
+    if (got < 0 && (error == EAGAIN || error == EINTR)) {
+        tell_again(stream);
+    } else {
+        naru__stream_receive_failed(stream, got, error);
+    }
+}
+
+static void receive(naru__stream *stream, unsigned events)
 {
     naru_input to = where_to(stream);
     ssize_t got = recv(stream->fd, to.data, to.size, 0);
     if (got <= 0) {
-        naru__stream_receive_failed(stream, got, errno);
-    } else if (stream->tls) {
+        receive_failed(stream, got, errno);
+        return;
+    }
+    /* What there is behind it waits for the next turn: the peer's end must not overtake what this turn answers. */
+    if ((size_t)got == to.size || events & (NARU__READY_ENDS | NARU__READY_BROKEN | NARU__READY_HANGUP)) {
+        tell_again(stream);
+    }
+    if (stream->tls) {
         naru__stream_tls_received(stream, to.data, (size_t)got);
     } else {
         naru__stream_hand_over(stream, to.data, (size_t)got);
@@ -87,14 +112,18 @@ NARU__APART static void ready_rest(naru__stream *stream, unsigned events)
             return;
         }
     }
-    if (naru__stream_has(stream, NARU__PAUSED | NARU__READ_ENDED)) {
+    unsigned unread = NARU__PAUSED | NARU__READ_ENDED;
+    if (naru__stream_has(stream, NARU__ANNOUNCE | NARU__RESUMED) && !naru__stream_has(stream, unread)) {
+        naru__stream_owed(stream);
+    }
+    if (naru__stream_has(stream, NARU__CLOSED | NARU__DEAD)) {
+        return;
+    }
+    if (naru__stream_has(stream, unread)) {
         naru__stream_ready_unread(stream, events);
-        return;
+    } else {
+        receive(stream, events);
     }
-    if (naru__stream_has(stream, NARU__ANNOUNCE | NARU__RESUMED) && !naru__stream_owed(stream)) {
-        return;
-    }
-    receive(stream);
 }
 
 /* Nearly always there are bytes, and nothing else to see to. */
@@ -108,11 +137,14 @@ static void ready(naru__source *source, unsigned events)
     }
     uint8_t *bytes = stream->loop->receive;
     ssize_t got = recv(stream->fd, bytes, stream->loop->receive_bytes, 0);
-    if (got > 0) {
-        naru__stream_hand_over(stream, bytes, (size_t)got);
-    } else {
-        naru__stream_receive_failed(stream, got, errno);
+    if (got <= 0) {
+        receive_failed(stream, got, errno);
+        return;
     }
+    if ((size_t)got == stream->loop->receive_bytes) {
+        tell_again(stream);
+    }
+    naru__stream_hand_over(stream, bytes, (size_t)got);
 }
 
 /* ---- out ----------------------------------------------------------------------------------------------- */
@@ -147,7 +179,7 @@ NARU__APART static void end_turn_rest(naru__stream *stream)
         }
     }
     flush(stream);
-    if (stream->armed & NARU__READY_OUT) {
+    if (stream->armed & NARU__READY_OUT && !naru__stream_has(stream, NARU__BLOCKED)) {
         naru__epoll_update(stream);
     }
     if (naru__stream_has(stream, NARU__DRAIN | NARU__SHUTDOWN | NARU__BROKEN | NARU__UNWATCHED) &&
@@ -186,7 +218,7 @@ void naru__epoll_streams_end_turn(naru_loop *loop)
         naru__stream *next = stream->dirty_next;
         if (next) {
             naru__fetch(next->dirty_next, sizeof *next);
-            naru__fetch(next->out.data, 1);
+            naru__fetch(next->out, 1);
         }
         naru__stream_unmark(stream, NARU__DIRTY);
         end_turn(stream);

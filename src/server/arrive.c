@@ -9,11 +9,10 @@
 #include <netinet/tcp.h>
 
 /* errors NARU_ERR_TOO_BIG: too many of this address. NARU_ERR_MEMORY. */
-static naru_status admit(naru_server *server, const naru__arrival *arrival, bool told, naru__guest **guest_out,
-                         bool *crowded_out)
+static naru_status admit(naru_server *server, const naru__arrival *arrival, naru__guest **guest_out, bool *crowded_out)
 {
     bool limited = naru__guest_is_limited(server, &arrival->peer);
-    if (!limited && !told) {
+    if (!limited && !arrival->told) {
         return NARU_OK;
     }
     naru__guest *guest = naru__guest_new(server, &arrival->peer);
@@ -39,16 +38,12 @@ static void log_refusal(naru_server *server, naru_status status)
 
 naru_status naru__server_receive(naru_server *server, const naru__arrival *arrival)
 {
-    naru__arrival known = *arrival;
-    bool told = known.peer.known, crowded = false;
+    bool crowded = false;
     naru__guest *guest = NULL;
-    if (!told) {
-        known.peer = naru__peer_of_socket(known.fd);
-    }
-    naru_status status = admit(server, &known, told, &guest, &crowded);
     naru__exchange *exchange = NULL;
+    naru_status status = admit(server, arrival, &guest, &crowded);
     if (status == NARU_OK) {
-        status = naru__exchange_open(server, &known, &exchange);
+        status = naru__exchange_open(server, arrival, &exchange);
     }
     if (status < 0) {
         naru__guest_free(server, guest);
@@ -61,8 +56,8 @@ naru_status naru__server_receive(naru_server *server, const naru__arrival *arriv
         return NARU_OK;
     }
     exchange->crowded = crowded;
-    exchange->trusted = naru__trusts(server, &known.peer);
-    if (known.bytes.size > 0) {
+    exchange->trusted = naru__trusts(server, &arrival->peer);
+    if (arrival->bytes.size > 0) {
         /* They are gone through like those that waited behind a request. */
         exchange->phase = NARU__EXCHANGE_HEAD;
         naru__loop_defer(server->loop, &exchange->work);
@@ -102,6 +97,7 @@ naru_status naru_server_adopt(naru_server *server, int fd, naru_span bytes, cons
     if (!prepare(fd)) {
         return NARU_ERR_SYSTEM;
     }
+    arrival.peer = naru__peer_of_socket(fd);
     arrival.until_ms = naru_loop_now_ms(server->loop) + server->options.handshake_timeout_ms;
     naru__hand_takes(server->hand);
     naru__server_took(server);
@@ -145,13 +141,12 @@ static naru_status enter(naru__exchange *exchange, naru__guest *guest)
     return status == NARU_FULL ? NARU_ERR_TOO_BIG : status;
 }
 
-/* A connection whose messages are counted has a guest to keep the count, also where nothing is known of it. */
+/* A connection whose messages are counted has a guest to keep the count, also where it is not limited otherwise. */
 static naru_status meter(naru__exchange *exchange, naru__guest **guest)
 {
     naru_server *server = exchange->server;
     if (!*guest) {
-        naru__peer nobody = {.known = false};
-        exchange->guest = naru__guest_new(server, &nobody);
+        exchange->guest = naru__guest_new(server, &exchange->peer);
         *guest = exchange->guest;
     }
     if (!*guest) {

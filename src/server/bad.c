@@ -37,7 +37,7 @@ naru_span naru_bad_request_start(const naru_bad_request *bad)
 
 void naru_bad_request_peer(const naru_bad_request *bad, char *out, size_t out_bytes)
 {
-    naru__stream_peer(bad->exchange->stream, out, out_bytes);
+    naru__exchange_peer(bad->exchange, out, out_bytes);
 }
 
 naru_status naru_bad_request_add_field(naru_bad_request *bad, const char *name, naru_span value)

@@ -63,7 +63,7 @@ static void log_refusal(const naru__exchange *exchange, int status, const char *
 {
     char peer[128];
     naru_span path = naru_buf_span(&exchange->request.path);
-    naru__stream_peer(exchange->stream, peer, sizeof peer);
+    naru__exchange_peer(exchange, peer, sizeof peer);
     naru__log(exchange->server->loop, NARU_LOG_INFO, "%s refused: %d %s (%.*s)", peer, status, text,
               path.size > 200 ? 200 : (int)path.size, path.size > 0 ? (const char *)path.data : "");
 }

@@ -11,6 +11,7 @@
 typedef struct parcel {
     naru__listening *listening; /* of the server that it goes to */
     int fd;
+    naru__peer peer;
 } parcel;
 
 static uint32_t room_of(const naru__hand *hand)
@@ -99,15 +100,15 @@ static void arrive(void *user)
     parcel arrived = *(parcel *)user;
     naru_server *server = arrived.listening->server;
     naru__free(naru_allocator_default(), user, sizeof arrived);
-    naru__server_accept(server, naru__server_refuses(server) ? NULL : arrived.listening, arrived.fd);
+    naru__server_accept(server, naru__server_refuses(server) ? NULL : arrived.listening, arrived.fd, &arrived.peer);
 }
 
-static void send_to(naru__hand *hand, naru__listening *listening, int fd)
+static void send_to(naru__hand *hand, naru__listening *listening, int fd, const naru__peer *peer)
 {
     const naru_allocator *allocator = naru_allocator_default();
     parcel *sent = naru__alloc(allocator, sizeof *sent);
     if (sent) {
-        *sent = (parcel){listening, fd};
+        *sent = (parcel){listening, fd, *peer};
     }
     if (!sent || naru_loop_post(hand->server->loop, arrive, sent) < 0) {
         naru__free(allocator, sent, sizeof *sent);
@@ -115,16 +116,16 @@ static void send_to(naru__hand *hand, naru__listening *listening, int fd)
     }
 }
 
-void naru__deal_out(naru__listening *listening, int fd)
+void naru__deal_out(naru__listening *listening, int fd, const naru__peer *peer)
 {
     naru__hand *first = listening->server->hand;
     naru__deal *deal = first->deal;
     naru__hand *hand = choose(deal, listening);
     atomic_fetch_add(&hand->held, 1);
     if (hand == first) {
-        naru__server_accept(hand->server, listening, fd);
+        naru__server_accept(hand->server, listening, fd, peer);
     } else {
-        send_to(hand, listening->dealt[hand - deal->hands], fd);
+        send_to(hand, listening->dealt[hand - deal->hands], fd, peer);
     }
     pause_if_full(deal);
 }

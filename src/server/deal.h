@@ -32,7 +32,7 @@ static inline void naru__hand_takes(naru__hand *hand)
  * errors    NARU_ERR_MEMORY */
 NARU_MUST_USE naru_status naru__deal_listening(naru__deal *deal);
 /* An accepted socket. It is taken over, or closed. */
-void naru__deal_out(naru__listening *listening, int fd);
+void naru__deal_out(naru__listening *listening, int fd, const naru__peer *peer);
 /* A connection of this server has gone. */
 void naru__deal_released(naru__hand *hand);
 

@@ -271,6 +271,18 @@ static naru__stream *take_stream(naru_server *server, const naru__arrival *arriv
     return arrival->over;
 }
 
+void naru__exchange_peer(const naru__exchange *exchange, char *out, size_t out_bytes)
+{
+    naru__peer peer = naru__exchange_who(exchange);
+    naru__address address;
+    if (!peer.known) {
+        naru__stream_peer(exchange->stream, out, out_bytes);
+        return;
+    }
+    naru__peer_address(&peer, &address);
+    naru__address_format(&address, out, out_bytes);
+}
+
 naru_status naru__exchange_open(naru_server *server, const naru__arrival *arrival, naru__exchange **exchange_out)
 {
     naru__exchange *exchange = naru__alloc_zero(server->allocator, sizeof *exchange);
@@ -289,6 +301,7 @@ naru_status naru__exchange_open(naru_server *server, const naru__arrival *arriva
         return NARU_ERR_SYSTEM;
     }
     exchange->server = server;
+    exchange->peer = arrival->peer;
     exchange->multiplexed = arrival->over != NULL;
     exchange->may_be_http2 = arrival->http2;
     naru_buf_init(&exchange->request.path, server->allocator);

@@ -67,6 +67,7 @@ struct naru__exchange {
     naru_http_body body;
     naru_buf held; /* bytes behind a request that is not answered yet */
     naru__remainder *remainder;
+    naru__peer peer;                          /* the socket's, or as a PROXY header told */
     naru__guest *guest;                       /* NULL: nothing is known that the socket does not tell */
     naru_conn *conn;                          /* ACCEPTED */
     const naru__stream_handler *conn_handler; /* what it made of the stream */
@@ -76,13 +77,13 @@ struct naru__exchange {
     size_t drained;      /* bytes dropped while lingering */
     naru_status ended;   /* what on_end said; NARU_OK: nothing yet */
     uint8_t phase;
-    bool trusted;  /* it is a proxy whose word counts */
-    bool crowded;  /* its address has too many: it is told so, and nothing else */
-    bool keep;     /* another request may follow on this connection */
-    bool skipping; /* the body is too long, and read only so that the next request can be */
-    bool paused;   /* the stream */
-    bool multiplexed;      /* it is one of HTTP/2 */
-    bool may_be_http2;     /* preface_bytes of its preface have come, and nothing else */
+    bool trusted;      /* it is a proxy whose word counts */
+    bool crowded;      /* its address has too many: it is told so, and nothing else */
+    bool keep;         /* another request may follow on this connection */
+    bool skipping;     /* the body is too long, and read only so that the next request can be */
+    bool paused;       /* the stream */
+    bool multiplexed;  /* it is one of HTTP/2 */
+    bool may_be_http2; /* preface_bytes of its preface have come, and nothing else */
     uint8_t preface_bytes;
     bool begun;  /* a first request has begun: its deadline counts from the accept, later ones' from their first byte */
     bool taking; /* bytes are being gone through further up the stack */
@@ -93,6 +94,15 @@ static inline naru__exchange *naru__exchange_of(const naru_request *request)
 {
     return (naru__exchange *)(uintptr_t)request;
 }
+
+/* Who asks: as a proxy told, or the socket's. Not known: a Unix socket. */
+static inline naru__peer naru__exchange_who(const naru__exchange *exchange)
+{
+    const naru__peer *told = naru__stream_told(exchange->stream);
+    return told && told->known ? *told : exchange->peer;
+}
+/* The same as text, see naru__stream_peer. */
+void naru__exchange_peer(const naru__exchange *exchange, char *out, size_t out_bytes);
 
 /* A new connection. errors NARU_ERR_MEMORY or NARU_ERR_SYSTEM: fd is still the caller's. */
 NARU_MUST_USE naru_status naru__exchange_open(naru_server *server, const naru__arrival *arrival,

@@ -13,6 +13,7 @@ struct naru__luggage {
     naru__stream_parcel parcel;
     naru_buf bytes; /* the request, and what has come behind its head */
     naru__peer peer;
+    bool told; /* by a proxy, or it counts for somebody */
 };
 
 /* ---- leaving ----------------------------------------------------------------------------------------------------- */
@@ -80,9 +81,8 @@ static naru__luggage *pack(naru__exchange *exchange)
         return NULL;
     }
     naru_buf_init(&luggage->bytes, allocator);
-    if (exchange->guest) {
-        luggage->peer = exchange->guest->peer;
-    }
+    luggage->peer = exchange->peer;
+    luggage->told = exchange->guest != NULL;
     naru_status status = write_request(&luggage->bytes, exchange);
     if (status < 0 || naru__stream_pack(exchange->stream, &luggage->parcel) < 0) {
         naru_buf_deinit(&luggage->bytes);
@@ -120,6 +120,7 @@ void naru__server_unpack(naru_server *server, naru__luggage *luggage)
     naru__arrival arrival = {.fd = luggage->parcel.fd,
                              .parcel = &luggage->parcel,
                              .peer = luggage->peer,
+                             .told = luggage->told,
                              .bytes = naru_buf_span(&luggage->bytes)};
     arrival.until_ms = naru_loop_now_ms(server->loop) + server->options.handshake_timeout_ms;
     if (naru__server_refuses(server) || server->full) {

@@ -72,7 +72,6 @@ static naru__http2 *speak(naru__exchange *exchange, naru__served *served)
 static naru__http2 *begin(naru__exchange *exchange)
 {
     naru_server *server = exchange->server;
-    naru__stream *stream = exchange->stream;
     naru__served *served = naru__alloc_zero(server->allocator, sizeof *served);
     naru__http2 *http2 = served ? speak(exchange, served) : NULL;
     if (!http2) {
@@ -83,7 +82,7 @@ static naru__http2 *begin(naru__exchange *exchange)
     served->server = server;
     served->http2 = http2;
     served->guest = exchange->guest;
-    served->peer = served->guest ? served->guest->peer : naru__peer_of_socket(stream->fd);
+    served->peer = exchange->peer;
     served->next = server->served;
     served->link = &server->served;
     if (served->next) {

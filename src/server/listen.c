@@ -15,23 +15,21 @@ static void refuse(naru_server *server, int fd)
     naru__server_released(server);
 }
 
-void naru__server_accept(naru_server *server, naru__listening *listening, int fd)
+void naru__server_accept(naru_server *server, naru__listening *listening, int fd, const naru__peer *peer)
 {
     naru__server_took(server);
     if (!listening) {
         refuse(server, fd);
         return;
     }
-    naru__arrival arrival = {.fd = fd, .tls = listening->tls, .http2 = listening->http2};
+    naru__arrival arrival = {.fd = fd, .tls = listening->tls, .peer = *peer, .http2 = listening->http2};
     arrival.until_ms = naru_loop_now_ms(server->loop) + server->options.handshake_timeout_ms;
-    if (listening->proxy && server->trusted_count > 0) {
-        naru__peer peer = naru__peer_of_socket(fd);
-        if (!naru__trusts(server, &peer)) {
-            refuse(server, fd);
-            return;
-        }
+    if (listening->proxy && server->trusted_count > 0 && !naru__trusts(server, peer)) {
+        refuse(server, fd);
+        return;
     }
-    naru_status status = listening->proxy ? naru__preface_open(listening, fd) : naru__server_receive(server, &arrival);
+    naru_status status =
+        listening->proxy ? naru__preface_open(listening, &arrival) : naru__server_receive(server, &arrival);
     if (status < 0) {
         refuse(server, fd);
     }
@@ -40,12 +38,12 @@ void naru__server_accept(naru_server *server, naru__listening *listening, int fd
 static void accepted(naru__listener *listener, int fd, void *user)
 {
     naru__listening *listening = user;
-    (void)listener;
+    naru__peer peer = naru__peer_of(naru__listener_peer(listener));
     if (listening->dealt) {
-        naru__deal_out(listening, fd);
+        naru__deal_out(listening, fd, &peer);
     } else {
         naru__hand_takes(listening->server->hand);
-        naru__server_accept(listening->server, listening, fd);
+        naru__server_accept(listening->server, listening, fd, &peer);
     }
 }
 

@@ -16,8 +16,7 @@ struct naru__preface {
     naru__listening *listening;
     naru_watch *watch;
     naru__loop_timer timer;
-    uint64_t until_ms;
-    int fd;
+    naru__arrival arrival;
     size_t skip; /* bytes still to be thrown away */
     size_t size;
     uint8_t bytes[HELD_BYTES];
@@ -39,7 +38,7 @@ static void release(naru__preface *preface)
 static void drop(naru__preface *preface, const char *why)
 {
     naru_server *server = preface->listening->server;
-    int fd = preface->fd;
+    int fd = preface->arrival.fd;
     naru__log(server->loop, NARU_LOG_INFO, "connection ended: %s", why);
     release(preface);
     close(fd);
@@ -56,17 +55,20 @@ static void complete(naru__preface *preface)
 {
     naru__listening *listening = preface->listening;
     naru_server *server = listening->server;
-    naru__arrival arrival = {.fd = preface->fd, .tls = listening->tls, .until_ms = preface->until_ms};
-    arrival.http2 = listening->http2;
+    naru__arrival arrival = preface->arrival;
     naru_span head = {preface->bytes, preface->size};
-    if (naru__proxy_peer(head, &arrival.peer) < 0) {
+    naru__peer peer;
+    if (naru__proxy_peer(head, &peer) < 0) {
         drop(preface, "a bad PROXY header");
         return;
     }
-    int fd = preface->fd;
+    if (peer.known) {
+        arrival.peer = peer;
+        arrival.told = true;
+    }
     release(preface);
     if (naru__server_receive(server, &arrival) < 0) {
-        close(fd);
+        close(arrival.fd);
         naru__server_released(server);
     }
 }
@@ -81,7 +83,7 @@ static naru_status step(naru__preface *preface, naru__proxy_need *need)
     if (preface->skip > 0) {
         room = preface->skip < sizeof thrown ? preface->skip : sizeof thrown;
     }
-    ssize_t got = recv(preface->fd, to, room, line ? MSG_PEEK : 0);
+    ssize_t got = recv(preface->arrival.fd, to, room, line ? MSG_PEEK : 0);
     if (got < 0) {
         return errno == EAGAIN || errno == EINTR ? NARU_MORE : NARU_ERR_CLOSED;
     }
@@ -91,7 +93,7 @@ static naru_status step(naru__preface *preface, naru__proxy_need *need)
         }
     }
     if (line && got > 0) {
-        got = recv(preface->fd, to, (size_t)got, 0);
+        got = recv(preface->arrival.fd, to, (size_t)got, 0);
     }
     if (got <= 0) {
         return NARU_ERR_CLOSED;
@@ -131,29 +133,28 @@ static void ready(void *user, unsigned events)
     }
 }
 
-naru_status naru__preface_open(naru__listening *listening, int fd)
+naru_status naru__preface_open(naru__listening *listening, const naru__arrival *arrival)
 {
     naru_server *server = listening->server;
     naru__preface *preface = naru__alloc_zero(server->allocator, sizeof *preface);
     if (!preface) {
         return NARU_ERR_MEMORY;
     }
-    preface->watch = naru_watch_new(server->loop, fd, NARU_READABLE, ready, preface);
+    preface->watch = naru_watch_new(server->loop, arrival->fd, NARU_READABLE, ready, preface);
     if (!preface->watch) {
         naru__free(server->allocator, preface, sizeof *preface);
         return NARU_ERR_MEMORY;
     }
     preface->listening = listening;
-    preface->fd = fd;
+    preface->arrival = *arrival;
     preface->timer.fire = late;
-    preface->until_ms = naru_loop_now_ms(server->loop) + server->options.handshake_timeout_ms;
     preface->next = server->prefaces;
     preface->link = &server->prefaces;
     if (preface->next) {
         preface->next->link = &preface->next;
     }
     server->prefaces = preface;
-    naru__loop_timer_start(server->loop, &preface->timer, preface->until_ms);
+    naru__loop_timer_start(server->loop, &preface->timer, arrival->until_ms);
     return NARU_OK;
 }
 

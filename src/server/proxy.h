@@ -26,7 +26,7 @@ NARU_MUST_USE naru_status naru__proxy_peer(naru_span head, naru__peer *peer_out)
 
 /* An accepted socket from which a header has to come before anything else, TLS included. It takes fd over.
  * errors    NARU_ERR_MEMORY: fd is still the caller's. */
-NARU_MUST_USE naru_status naru__preface_open(naru__listening *listening, int fd);
+NARU_MUST_USE naru_status naru__preface_open(naru__listening *listening, const naru__arrival *arrival);
 void naru__prefaces_end(naru_server *server);
 
 #endif

@@ -43,7 +43,7 @@ bool naru_request_client_subject(const naru_request *request, char *out, size_t 
 
 void naru_request_peer(const naru_request *request, char *out, size_t out_bytes)
 {
-    naru__stream_peer(naru__exchange_of(request)->stream, out, out_bytes);
+    naru__exchange_peer(naru__exchange_of(request), out, out_bytes);
 }
 
 bool naru_request_protocol(const naru_request *request, size_t index, naru_span *protocol_out)

@@ -56,7 +56,8 @@ typedef struct naru__listening {
 typedef struct naru__arrival {
     int fd;
     naru_tls *tls;               /* NULL: plain */
-    naru__peer peer;             /* as a proxy told; not known: the socket's */
+    naru__peer peer;             /* the socket's, or whom a proxy speaks for */
+    bool told;                   /* a proxy told the peer */
     uint64_t until_ms;           /* the deadline of its first request */
     naru_span bytes;             /* that were read of it already; not with TLS, unless it comes in a parcel */
     naru__stream_parcel *parcel; /* from another loop; NULL: fd is a socket's */
@@ -113,7 +114,7 @@ void naru__server_took(naru_server *server);
 void naru__server_released(naru_server *server);
 
 /* A socket that was accepted by way of this listening, on its server's thread. NULL: it is turned away. */
-void naru__server_accept(naru_server *server, naru__listening *listening, int fd);
+void naru__server_accept(naru_server *server, naru__listening *listening, int fd, const naru__peer *peer);
 void naru__server_listen_pause(naru_server *server, bool pause); /* the listeners that deal out */
 void naru__server_listen_hold(naru_server *server, bool hold);   /* all of them */
 

@@ -8,13 +8,6 @@
 
 enum { IPV6_NETWORK_BYTES = 8 };
 
-static naru__peer peer_of(const naru_request *request)
-{
-    const naru__stream *stream = naru__exchange_of(request)->stream;
-    const naru__peer *told = naru__stream_told(stream);
-    return told ? *told : naru__peer_of_socket(stream->fd);
-}
-
 static bool limited(const naru_eio_server *eio, const naru__peer *peer)
 {
     bool loopback = naru__peer_is_loopback(peer) && !eio->options.address_limits_loopback;
@@ -49,7 +42,7 @@ naru_status naru__eio_address_enter(naru_eio_server *eio, const naru_request *re
                                     naru__eio_address **address_out)
 {
     const naru_eio_options *options = &eio->options;
-    naru__peer peer = peer_of(request);
+    naru__peer peer = naru__exchange_who(naru__exchange_of(request));
     *address_out = NULL;
     if (!limited(eio, &peer)) {
         return NARU_OK;

@@ -2,7 +2,6 @@
 #include "engine_inside.h"
 
 #include "base/buf.h"
-#include <stdio.h>
 #include <string.h>
 
 enum { ID_TRIES = 4 };
@@ -47,11 +46,11 @@ static bool generate_id(naru_eio_server *eio, naru_request *request, char *out)
 {
     const naru_eio_options *options = &eio->options;
     for (int i = 0; i < ID_TRIES; i++) {
+        bool own = !options->generate_id;
         size_t out_bytes = NARU__EIO_ID_BYTES_MAX + 1 - (eio->elsewhere ? NARU__EIO_MARK_BYTES : 0);
-        bool made =
-            options->generate_id ? options->generate_id(request, out, out_bytes, options->user) : make_id(eio, out);
-        out[out_bytes - 1] = 0;
-        if (!made || !id_valid(out)) {
+        bool made = own ? make_id(eio, out) : options->generate_id(request, out, out_bytes, options->user);
+        out[own ? NARU__EIO_ID_BYTES_MAX : out_bytes - 1] = 0;
+        if (!made || (!own && !id_valid(out))) {
             return false;
         }
         if (eio->elsewhere && options->generate_id) {
@@ -66,19 +65,57 @@ static bool generate_id(naru_eio_server *eio, naru_request *request, char *out)
 
 /* ---- the open packet ------------------------------------------------------------------------------------------ */
 
+/* Text that grows within its room; what does not fit makes it no text at all. */
+typedef struct text {
+    char *bytes;
+    size_t size, bytes_max;
+    bool cut;
+} text;
+
+static void put(text *to, naru_span part)
+{
+    if (to->cut || part.size > to->bytes_max - to->size) {
+        to->cut = true;
+        return;
+    }
+    memcpy(to->bytes + to->size, part.data, part.size);
+    to->size += part.size;
+}
+
+static void put_text(text *to, const char *part)
+{
+    put(to, naru_span_of(part));
+}
+
+static void put_number(text *to, uint64_t number)
+{
+    uint8_t digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (uint8_t)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    put(to, (naru_span){digits + at, sizeof digits - at});
+}
+
+/* By hand: it is written for each session, and a printf costs more than all the rest of it. */
 size_t naru__eio_open_json(const naru_eio *session, char *out, size_t out_bytes)
 {
     const naru_eio_options *options = &session->server->options;
-    naru_span id = naru_eio_id(session);
     bool upgrades = session->core.transport == NARU__ENGINE_POLLING && !options->forbid_upgrades &&
                     (options->transports & NARU_EIO_WEBSOCKET) != 0;
-    int size = snprintf(out, out_bytes,
-                        "{\"sid\":\"%.*s\",\"upgrades\":[%s],\"pingInterval\":%u,\"pingTimeout\":%u,"
-                        "\"maxPayload\":%llu}",
-                        (int)id.size, (const char *)id.data, upgrades ? "\"websocket\"" : "",
-                        (unsigned)options->ping_interval_ms, (unsigned)options->ping_timeout_ms,
-                        (unsigned long long)options->payload_bytes_max);
-    return size < 0 || (size_t)size >= out_bytes ? 0 : (size_t)size;
+    text json = {.bytes = out, .bytes_max = out_bytes};
+    put_text(&json, "{\"sid\":\"");
+    put(&json, naru_eio_id(session));
+    put_text(&json,
+             upgrades ? "\",\"upgrades\":[\"websocket\"],\"pingInterval\":" : "\",\"upgrades\":[],\"pingInterval\":");
+    put_number(&json, options->ping_interval_ms);
+    put_text(&json, ",\"pingTimeout\":");
+    put_number(&json, options->ping_timeout_ms);
+    put_text(&json, ",\"maxPayload\":");
+    put_number(&json, options->payload_bytes_max);
+    put_text(&json, "}");
+    return json.cut ? 0 : json.size;
 }
 
 /* The request's head is the session's until the application has seen it. */

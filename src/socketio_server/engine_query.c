@@ -40,8 +40,9 @@ static bool named(naru_span encoded, const char *name)
 {
     char decoded[64];
     size_t size = 0;
+    bool plain = size_until(encoded, '%') == encoded.size && size_until(encoded, '+') == encoded.size;
     return naru_span_equal(encoded, naru_span_of(name)) ||
-           (decode(encoded, decoded, sizeof decoded, &size) == NARU_OK && strcmp(decoded, name) == 0);
+           (!plain && decode(encoded, decoded, sizeof decoded, &size) == NARU_OK && strcmp(decoded, name) == 0);
 }
 
 naru_status naru__eio_query_find(naru_span query, const char *name, char *out, size_t out_bytes)

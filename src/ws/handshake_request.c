@@ -135,6 +135,9 @@ static bool protocols_good(const naru_http_head *head)
     size_t count = 0;
     protocol_walk walk = {.head = head};
     naru_span protocol;
+    if (naru_http_head_count_of(head, "sec-websocket-protocol") == 0) {
+        return true;
+    }
     while (next_protocol(&walk, &protocol)) {
         if (count == PROTOCOLS_MAX || !naru_http_is_token(protocol)) {
             return false;
@@ -146,7 +149,7 @@ static bool protocols_good(const naru_http_head *head)
         }
         seen[count++] = protocol;
     }
-    return count > 0 || naru_http_head_count_of(head, "sec-websocket-protocol") == 0;
+    return count > 0;
 }
 
 static const refusal *check_request(const naru_http_head *head, const naru_ws_options *options,

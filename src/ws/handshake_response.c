@@ -6,6 +6,8 @@
 #include "extension.h"
 #include "handshake.h"
 
+#include <string.h>
+
 /* ---- server -------------------------------------------------------------------------------------------- */
 
 static bool asked_for(const naru_ws_request *request, naru_span protocol)
@@ -19,18 +21,26 @@ static bool asked_for(const naru_ws_request *request, naru_span protocol)
     return false;
 }
 
+/* What every 101 has, in one piece. */
+static naru_status write_accept(naru_buf *out, const char accept[NARU__WS_ACCEPT_CHARS])
+{
+    static const char fixed[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                                "Sec-WebSocket-Accept: ";
+    enum { FIXED = sizeof fixed - 1, BYTES = FIXED + NARU__WS_ACCEPT_CHARS + 2 };
+    uint8_t *room = naru_buf_reserve(out, BYTES);
+    if (!room) {
+        return NARU_ERR_MEMORY;
+    }
+    memcpy(room, fixed, FIXED);
+    memcpy(room + FIXED, accept, NARU__WS_ACCEPT_CHARS);
+    memcpy(room + FIXED + NARU__WS_ACCEPT_CHARS, "\r\n", 2);
+    naru_buf_commit(out, BYTES);
+    return NARU_OK;
+}
+
 static naru_status write_answer(naru_buf *out, const naru_ws_request *request, naru_span protocol)
 {
-    naru_status status = naru_http_write_status(out, 101, NULL);
-    if (status == NARU_OK) {
-        status = naru__ws_field_write(out, "Upgrade", naru_span_of("websocket"));
-    }
-    if (status == NARU_OK) {
-        status = naru__ws_field_write(out, "Connection", naru_span_of("Upgrade"));
-    }
-    if (status == NARU_OK) {
-        status = naru__ws_field_write(out, "Sec-WebSocket-Accept", naru_span_of(request->accept));
-    }
+    naru_status status = write_accept(out, request->accept);
     if (status == NARU_OK && protocol.size > 0) {
         status = naru__ws_field_write(out, "Sec-WebSocket-Protocol", protocol);
     }

@@ -144,7 +144,8 @@ naru_status naru__ws_deflate_accept(const naru_http_head *head, const naru_ws_de
                                     naru_ws_deflate *deflate_out)
 {
     naru_ws_deflate deflate = {.enabled = false};
-    for (size_t i = 0; i < naru_http_head_count(head); i++) {
+    size_t offers = naru_http_head_count_of(head, "sec-websocket-extensions");
+    for (size_t i = 0; offers > 0 && i < naru_http_head_count(head); i++) {
         naru_http_field field = naru_http_head_at(head, i);
         if (named(field.name, "sec-websocket-extensions") && accept_field(field.value, options, &deflate) != NARU_OK) {
             return NARU_ERR_PROTOCOL;

@@ -18,6 +18,34 @@ TEST(spans_compare_with_and_without_case)
     CHECK(!naru_span_equal_nocase(naru_span_of("@["), naru_span_of("`{")));
 }
 
+static int lower(int c)
+{
+    return c >= 'A' && c <= 'Z' ? c + 32 : c;
+}
+
+/* Every pair of bytes, at every place of spans that are compared in words of several sizes. */
+TEST(case_is_folded_byte_for_byte)
+{
+    enum { BYTES_MAX = 19 };
+    uint8_t a[BYTES_MAX], b[BYTES_MAX];
+    size_t wrong = 0;
+    for (size_t size = 1; size <= BYTES_MAX; size++) {
+        memset(a, 'k', size);
+        memset(b, 'K', size);
+        for (size_t at = 0; at < size; at++) {
+            for (unsigned pair = 0; pair < 65536; pair++) {
+                a[at] = (uint8_t)(pair >> 8);
+                b[at] = (uint8_t)pair;
+                bool same = naru_span_equal_nocase((naru_span){a, size}, (naru_span){b, size});
+                wrong += same != (lower(a[at]) == lower(b[at]));
+            }
+            a[at] = 'k';
+            b[at] = 'K';
+        }
+    }
+    CHECK_EQ(wrong, 0);
+}
+
 TEST(trim_takes_blanks_and_tabs_from_both_ends)
 {
     CHECK_SPAN(naru__span_trim(naru_span_of(" \t a b\t ")), "a b");
@@ -167,6 +195,7 @@ TEST(the_version_is_the_headers)
 }
 
 TEST_MAIN({"spans compare with and without case", spans_compare_with_and_without_case},
+          {"case is folded byte for byte", case_is_folded_byte_for_byte},
           {"trim takes blanks and tabs from both ends", trim_takes_blanks_and_tabs_from_both_ends},
           {"every status has a name and a text", every_status_has_a_name_and_a_text},
           {"base64 encodes the RFC's vectors", base64_encodes_the_rfcs_vectors},

@@ -87,9 +87,9 @@ TEST(alone_it_waits_for_a_full_socket)
     enum { BYTES = 5000, COUNT = 200, FRAME = 4 + BYTES };
     harness h;
     harness_init(&h);
-    h.options.queue_bytes_max = COUNT * FRAME;
-    h.options.queue_high_bytes = 20000;
-    h.options.queue_low_bytes = 1000;
+    h.terms.options.queue_bytes_max = COUNT * FRAME;
+    h.terms.options.queue_high_bytes = 20000;
+    h.terms.options.queue_low_bytes = 1000;
     REQUIRE(harness_start(&h));
     CHECK_EQ(setsockopt(h.conn->stream->fd, SOL_SOCKET, SO_SNDBUF, &(int){4096}, sizeof(int)), 0);
     static uint8_t message[BYTES];
