@@ -194,8 +194,7 @@ NARU_API size_t naru_sio_clients(const naru_sio *io); /* sessions */
  * the target is local, and all of them see these in one order; an outcome counts those of this loop. Limits count for
  * each loop. What a loop has not read yet of the others is bounded: above 64 MiB such calls answer NARU_ERR_TOO_MANY.
  *
- * Not in a group: recovery and loops on io_uring (naru_sio_new: NARU_ERR_ARGUMENT), the Admin UI (naru_sio_admin:
- * NARU_ERR_STATE).
+ * Not in a group: recovery, and loops on io_uring (naru_sio_new: NARU_ERR_ARGUMENT).
  * lifetime  until all of its servers are freed, each on its own thread or with no thread running, and no loop of
  *           theirs will run any more. errors NULL: no memory. */
 NARU_API NARU_MUST_USE naru_sio_group *naru_sio_group_new(void);
@@ -493,7 +492,8 @@ typedef struct naru_sio_admin_options {
 } naru_sio_admin_options;
 /* Serve the Admin UI (https://admin.socket.io, or the npm package's page) in a namespace of its own. Who has shown the
  * password may come back without it for twelve hours. After ten wrong ones in a minute an address is refused unchecked
- * (loopback excepted, unless engine.address_limits_loopback).
+ * (loopback excepted, unless engine.address_limits_loopback). In a group each server is given the same options; its
+ * server_id gets "#" and a number behind it, and the page sees all loops.
  * errors    NARU_ERR_ARGUMENT: a name without a hash, or a hash that is none. NARU_ERR_STATE: it is on.
  * NARU_ERR_MEMORY. */
 NARU_API NARU_MUST_USE naru_status naru_sio_admin(naru_sio *io, const naru_sio_admin_options *options);

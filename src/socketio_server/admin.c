@@ -2,6 +2,7 @@
 #include "admin.h"
 
 #include "base/memory.h"
+#include "group.h"
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -110,14 +111,20 @@ static void authenticate(naru_sio_socket *socket, naru_sio_gate *gate, void *use
     }
 }
 
+void naru__admin_session_add(naru__sio_admin *admin, const char *id)
+{
+    naru__admin_session *session = &admin->sessions[admin->sessions_count++ % NARU__ADMIN_SESSIONS];
+    memcpy(session->id, id, sizeof session->id);
+    session->until_ms = naru_loop_now_ms(admin->io->loop) + NARU__ADMIN_SESSION_MS;
+}
+
 /* Shown the password: for a time the page need not ask for it again. */
 void naru__admin_session_remember(naru__sio_admin *admin, naru_sio_socket *socket)
 {
     char id[NARU_SIO_ID_SIZE];
     naru__sio_draw_id(admin->io, id);
-    naru__admin_session *session = &admin->sessions[admin->sessions_count++ % NARU__ADMIN_SESSIONS];
-    memcpy(session->id, id, sizeof session->id);
-    session->until_ms = naru_loop_now_ms(admin->io->loop) + NARU__ADMIN_SESSION_MS;
+    naru__admin_session_add(admin, id);
+    naru__admin_session_tell(admin, id);
     naru__admin_guessed_right(admin, socket);
     (void)naru_sio_emit(socket, "session",
                         NARU_SIO_ARGS(naru_sio_text((naru_span){(uint8_t *)id, NARU__ADMIN_SESSION_BYTES})));
@@ -153,7 +160,7 @@ static void on_connection(naru_sio_socket *socket, void *user)
     }
     send_config(admin, socket);
     if (admin->development) {
-        naru__admin_send_sockets(admin, socket);
+        naru__admin_gather_sockets(admin, socket);
     }
     naru__admin_stats_send(admin, socket);
 }
@@ -180,19 +187,27 @@ static bool is_bcrypt(const char *hash)
            hash[3] == '$' && hash[6] == '$';
 }
 
-static void make_server_id(char *out, size_t out_bytes)
+/* The page knows servers by it, so each loop has its own. */
+static void make_server_id(const naru__sio_admin *admin, const char *given, char *out, size_t out_bytes)
 {
-    char host[128] = "";
+    char host[128] = "", loop[16] = "";
     (void)gethostname(host, sizeof host - 1);
-    (void)snprintf(out, out_bytes, "%s#%ld", host, (long)getpid());
+    if (admin->io->member) {
+        (void)snprintf(loop, sizeof loop, "#%u", (unsigned)admin->io->member->index);
+    }
+    if (given) {
+        (void)snprintf(out, out_bytes, "%s%s", given, loop);
+    } else {
+        (void)snprintf(out, out_bytes, "%s#%ld%s", host, (long)getpid(), loop);
+    }
 }
 
 static bool set_texts(naru__sio_admin *admin, const naru_sio_admin_options *options)
 {
-    char id[192];
+    char id[256];
     const naru_allocator *allocator = admin->io->allocator;
-    make_server_id(id, sizeof id);
-    admin->server_id = copy_of(allocator, options->server_id ? options->server_id : id);
+    make_server_id(admin, options->server_id, id, sizeof id);
+    admin->server_id = copy_of(allocator, id);
     if (options->username) {
         admin->username = copy_of(allocator, options->username);
         admin->password_hash = copy_of(allocator, options->password_hash);
@@ -209,6 +224,7 @@ static naru_status begin(naru__sio_admin *admin, const naru_sio_admin_options *o
     naru_status status = naru_sio_use(admin->nsp, authenticate, admin);
     status = status ? status : naru_sio_on_connection(admin->nsp, on_connection, admin);
     status = status || admin->readonly ? status : naru__admin_orders_begin(admin);
+    status = status ? status : naru__admin_group_begin(admin);
     if (status == NARU_OK) {
         naru__admin_stats_begin(admin);
         admin->io->watch = admin->development ? &naru__admin_watch_all : &naru__admin_watch_sums;
@@ -221,7 +237,7 @@ naru_status naru_sio_admin(naru_sio *io, const naru_sio_admin_options *options)
     if (options->username ? !is_bcrypt(options->password_hash) : options->password_hash != NULL) {
         return NARU_ERR_ARGUMENT;
     }
-    if (io->admin || io->member) {
+    if (io->admin) {
         return NARU_ERR_STATE;
     }
     io->admin = naru__alloc_zero(io->allocator, sizeof *io->admin);

@@ -6,6 +6,7 @@
  *  admin_stats.c     sums, every two seconds
  *  admin_events.c    each socket, room and event (development)
  *  admin_orders.c    emit, join, leave, disconnect
+ *  admin_group.c     several loops
  *
  * Source: the protocol that @socket.io/admin-ui 0.5 speaks. */
 #ifndef NARU_SOCKETIO_SERVER_ADMIN_H
@@ -60,11 +61,8 @@ struct naru__sio_admin {
     uint64_t began_ms;
 };
 
-/* Is anybody watching? */
-static inline bool naru__admin_watched(const naru__sio_admin *admin)
-{
-    return admin->nsp->sockets_count > 0;
-}
+/* Is anybody watching, on whichever loop? */
+bool naru__admin_watched(const naru__sio_admin *admin);
 
 /* Arguments of an event on their way: write with the writer, then send to everybody, or to one. */
 typedef struct naru__admin_event {
@@ -93,7 +91,13 @@ void naru__admin_stats_send(naru__sio_admin *admin, naru_sio_socket *socket);
 extern const naru__sio_watch naru__admin_watch_sums, naru__admin_watch_all;
 void naru__admin_count_session(naru_sio *io, const char *close_reason);
 void naru__admin_count_traffic(naru_sio *io, bool out, size_t bytes);
-void naru__admin_send_sockets(naru__sio_admin *admin, naru_sio_socket *to);
+/* Those of this loop, appended as a JSON array. */
+NARU_MUST_USE naru_status naru__admin_write_sockets(naru__sio_admin *admin, naru_buf *json);
+/* admin_group.c: the same of all loops, and the sessions that each of them knows. */
+NARU_MUST_USE naru_status naru__admin_group_begin(naru__sio_admin *admin);
+void naru__admin_gather_sockets(naru__sio_admin *admin, naru_sio_socket *to);
+void naru__admin_session_tell(naru__sio_admin *admin, const char *id);
+void naru__admin_session_add(naru__sio_admin *admin, const char *id);
 naru_status naru__admin_orders_begin(naru__sio_admin *admin);
 
 #endif

@@ -37,18 +37,18 @@ static void write_socket(naru_sio_socket *socket, void *user)
     naru_json_write_object_end(json);
 }
 
-void naru__admin_send_sockets(naru__sio_admin *admin, naru_sio_socket *to)
+naru_status naru__admin_write_sockets(naru__sio_admin *admin, naru_buf *json)
 {
-    naru__admin_event event;
-    naru__admin_event_begin(&event, admin);
-    naru_json_write_array(&event.json);
+    naru_json_writer writer;
+    naru_json_writer_init(&writer, json, 0);
+    naru_json_write_array(&writer);
     for (naru_sio_namespace *nsp = admin->io->namespaces; nsp; nsp = nsp->next) {
         naru_sio_target all = naru_sio_all(nsp);
-        naru_status status = naru__sio_target_walk(&all, write_socket, &event.json);
+        naru_status status = naru__sio_target_walk(&all, write_socket, &writer);
         (void)status; /* there are no rooms in it that could be too many */
     }
-    naru_json_write_array_end(&event.json);
-    naru__admin_event_send(&event, admin, to, "all_sockets", NULL, 0);
+    naru_json_write_array_end(&writer);
+    return naru_json_writer_finish(&writer);
 }
 
 /* ---- what happens ------------------------------------------------------------------------------------------------ */

@@ -95,7 +95,8 @@ typedef struct naru__sio_member {
 struct naru_sio_group {
     pthread_mutex_t lock;
     naru__sio_member *members[NARU__SIO_MEMBERS_MAX];
-    atomic_uint count; /* grows under the lock */
+    atomic_uint count;    /* grows under the lock */
+    atomic_uint watchers; /* pages of the Admin UI, on all loops */
 };
 
 /* A client says something: it may know of what others have heard already, so that is read first. */

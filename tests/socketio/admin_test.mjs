@@ -46,7 +46,7 @@ const development = {
     assert.equal(session.length, 16);
     assert.deepEqual(config.supportedFeatures.sort(),
       ['AGGREGATED_EVENTS', 'ALL_EVENTS', 'DISCONNECT', 'EMIT', 'JOIN', 'LEAVE', 'MDISCONNECT', 'MJOIN', 'MLEAVE']);
-    assert.equal(stats.serverId, 'fixture');
+    assert.match(stats.serverId, c.threads ? /^fixture#\d$/ : /^fixture$/);
     assert.ok(stats.clientsCount >= 1 && stats.uptime >= 0 && stats.pid > 0);
     assert.equal(stats.namespaces.find(({ name }) => name === '/admin').socketsCount, 1);
     assert.ok(stats.aggregatedEvents.some(({ type, count, timestamp }) => type === 'rawConnection' && count > 0 && timestamp % 1000 === 0));
@@ -200,10 +200,11 @@ const guarded = {
 let failed = 0;
 async function round(title, args, ...tests) {
   const { url, stop } = await fixture('sio-feature-fixture', '--admin', ...args);
-  for (const some of tests) failed += await run(title, some, { url }, process.env.NARU_ONLY);
+  for (const some of tests) failed += await run(title, some, { url, threads: args.includes('--threads') }, process.env.NARU_ONLY);
   await stop();
 }
 await round('admin', [], development, process.env.NARU_NO_BROWSER ? {} : inBrowser);
+await round('threads', ['--threads', '3'], development, process.env.NARU_NO_BROWSER ? {} : inBrowser);
 await round('readonly', ['--readonly'], readonly);
 await round('guarded', ['--flood-address'], guarded);
 process.exit(failed ? 1 : 0);
