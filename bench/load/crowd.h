@@ -31,5 +31,7 @@ void crowd_open(crowd *c, const load_settings *set, unsigned count);
 uint64_t crowd_receive(crowd *c, member *m);
 /* Wait for events at most this long, 0: not at all. Answers how many. */
 int crowd_wait(const crowd *c, struct epoll_event *events, uint64_t timeout_ns);
+/* Answer the server's pings until then, and hear of nothing else. How many there were. rest.c */
+uint64_t crowd_rest(crowd *c, uint64_t until_ns);
 
 #endif

@@ -41,7 +41,7 @@ static uint64_t hear(crowd *c, member *m)
     return pings;
 }
 
-static uint64_t rest(crowd *c, uint64_t until_ns)
+uint64_t crowd_rest(crowd *c, uint64_t until_ns)
 {
     struct epoll_event events[CROWD_EVENTS];
     uint64_t pings = 0;
@@ -58,10 +58,10 @@ int load_rest(const load_settings *set)
 {
     static crowd all;
     crowd_open(&all, set, set->connections);
-    rest(&all, process_now_ns() + (uint64_t)(set->warmup_seconds * 1e9));
+    crowd_rest(&all, process_now_ns() + (uint64_t)(set->warmup_seconds * 1e9));
     uint64_t cpu_ns = process_cpu_ns(set->pid);
     uint64_t start_ns = process_now_ns();
-    uint64_t pings = rest(&all, start_ns + (uint64_t)(set->seconds * 1e9));
+    uint64_t pings = crowd_rest(&all, start_ns + (uint64_t)(set->seconds * 1e9));
     double passed_ns = (double)(process_now_ns() - start_ns);
     printf("{\"pings\":%" PRIu64 ",\"server_core\":%.5f}\n", pings,
            (double)(process_cpu_ns(set->pid) - cpu_ns) / passed_ns);

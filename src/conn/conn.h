@@ -71,6 +71,11 @@ static inline const naru__conn_terms *naru__conn_terms_of(const naru_conn *conn)
     const void *terms = (const uint8_t *)conn->ws.options - offsetof(naru__conn_terms, options);
     return terms;
 }
+/* To others of the same owner and allocator, because these go. */
+static inline void naru__conn_change_terms(naru_conn *conn, const naru__conn_terms *terms)
+{
+    conn->ws.options = &terms->options.ws;
+}
 static inline const naru_conn_options *naru__conn_options(const naru_conn *conn)
 {
     return (const naru_conn_options *)(const void *)conn->ws.options;

@@ -27,7 +27,7 @@ enum {
 };
 
 /* Events handled in a turn: so many bufs for answers may be lent at once, which then stay with the loop. */
-enum { NARU__BATCH_MAX = 128 };
+enum { NARU__BATCH_MAX = 64 };
 
 /* A descriptor to wait on, or -1. */
 NARU_MUST_USE int naru__backend_open(void);

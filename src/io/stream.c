@@ -170,12 +170,14 @@ void naru__stream_flush_later(naru__stream *stream)
     loop->dirty_end = &stream->dirty_next;
 }
 
-/* Not within on_data nothing says how much is to come. Whatever comes of it, the end of the turn sees it. */
+/* Outside of on_data thousands may ask in one turn: beyond the blocks that are at hand each gets one that grows. The end
+ * of the turn sees to it, whatever comes of it. */
 naru_buf *naru__stream_lend_out(naru__stream *stream)
 {
-    stream->out = naru__cache_lend_bare(&stream->loop->cache);
+    naru__cache *cache = &stream->loop->cache;
+    stream->out = cache->lent ? naru__cache_lend(cache) : naru__cache_lend_bare(cache);
     if (!stream->out) {
-        return &stream->loop->cache.barren;
+        return &cache->barren;
     }
     naru__stream_flush_later(stream);
     return stream->out;

@@ -48,7 +48,8 @@ naru_status naru_eio_server_new(naru_server *server, const naru_eio_options *opt
 
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
 
-/* Its options are lent to WebSockets that are still saying goodbye, and to some that have not begun. */
+/* Its terms are lent to WebSockets that are open, to some that have not begun, and to those that still say goodbye,
+ * which do so by the server's. */
 static void end_conn(naru_conn *conn, void *user)
 {
     const naru_eio_server *eio = user;
@@ -66,6 +67,11 @@ static void end_conns(naru_eio_server *eio)
         }
     }
     naru_server_each(eio->server, end_conn, eio);
+    for (naru_conn *conn = eio->server->conns; conn; conn = conn->next) {
+        if (naru__conn_terms_of(conn) == &eio->conn) {
+            naru__conn_change_terms(conn, &eio->server->conn_terms);
+        }
+    }
 }
 
 void naru_eio_server_free(naru_eio_server *eio)
