@@ -23,7 +23,7 @@ help:
 	@echo 'make fuzz     the fuzz targets for FUZZ_SECONDS=$(FUZZ_SECONDS) each; FUZZ=regex chooses'
 	@echo 'make soak     the long tests that make test leaves out: hours in small'
 	@echo 'make faults   sieges: rude peers, failing system calls, hand-overs and reloads under load, many times'
-	@echo 'make abi      the library beside that of the last tag: what would programs notice?'
+	@echo 'make abi      the library beside that of the last tag, or of BASE=commit: what would programs notice?'
 	@echo 'make valgrind the unit and wire tests under memcheck; TESTS=regex chooses'
 	@echo 'make deps     install what make test needs'
 	@echo 'make clean    remove build/'
@@ -63,9 +63,10 @@ soak: build-release
 faults: build-release
 	@cd build/release && ctest -C faults -L faults --output-on-failure --no-tests=error
 
+# BASE=commit chooses what it stands beside, instead of the last tag.
 .PHONY: abi
 abi:
-	@tools/abi
+	@tools/abi $(BASE)
 
 # A build directory of its own, for memcheck knows neither sanitizers nor the machine's newest vectors.
 .PHONY: valgrind
