@@ -1,5 +1,5 @@
-/* What nghttp2 tells while it goes through bytes: heads begin, fields come, data comes, streams end; and how often a peer
- * does what is cheap for it and dear for us.
+/* What nghttp2 tells while it goes through bytes: heads begin, fields come, data comes, streams end; and how often a
+ * peer does what is cheap for it and dear for us.
  *
  * Not for: what becomes of a stream (lane.c). Source: RFC 9113 6, 10.5; nghttp2's manual. */
 #include "inside.h"

@@ -1,7 +1,7 @@
 /* What the files of http2/ share. A connection has lanes: HTTP/2 streams, each of which is somebody's naru__stream.
  *
- * nghttp2 must not be called from its own callbacks but to submit things. So `busy` says that one is under way, and what
- * a lane has to do waits in the list of those that were touched, which naru__http2_settle goes through. */
+ * nghttp2 must not be called from its own callbacks but to submit things. So `busy` says that one is under way, and
+ * what a lane has to do waits in the list of those that were touched, which naru__http2_settle goes through. */
 #ifndef NARU_HTTP2_INSIDE_H
 #define NARU_HTTP2_INSIDE_H
 
@@ -82,8 +82,8 @@ typedef struct naru__http2_meter {
 /* false: that is too often. */
 bool naru__http2_meter_take(naru__http2_meter *meter, uint64_t now_ms, uint32_t per_second, uint32_t burst);
 
-/* nghttp2's blocks. After one could not be had its session is not to be deleted but dropped: not everything in it is then
- * in order. */
+/* nghttp2's blocks. After one could not be had its session is not to be deleted but dropped: not everything in it is
+ * then in order. */
 typedef struct naru__http2_memory {
     const naru_allocator *allocator;
     nghttp2_mem calls;

@@ -325,8 +325,8 @@ void naru__lane_ended(naru__http2_lane *lane)
     naru__lane_touch(lane);
 }
 
-/* Behind a FIN a socket still takes what was written before it was read; Chromium ends its side with its Close, and waits
- * for ours. */
+/* Behind a FIN a socket still takes what was written before it was read; Chromium ends its side with its Close, and
+ * waits for ours. */
 void naru__lane_tell_end(naru__http2_lane *lane)
 {
     end_is_told(lane);

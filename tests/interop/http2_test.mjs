@@ -97,9 +97,11 @@ async function session(origin) {
 }
 
 async function webSocket(client, path, fields = {}) {
-  const stream = client.request({ ':method': 'CONNECT', ':protocol': 'websocket', ':path': path, 'sec-websocket-version': '13', ...fields });
+  const stream = client.request({ ':method': 'CONNECT', ':protocol': 'websocket', ':path': path, 'sec-websocket-version': '13',
+    ...fields });
   stream.on('error', () => {});
   const head = await new Promise((resolve) => stream.on('response', resolve));
+  if (head[':status'] !== 200) stream.resume();
   return { stream, head, status: head[':status'], frames: frames(stream) };
 }
 
@@ -260,7 +262,8 @@ async function curl() {
   const port = await serve('--tls-self', folder);
   const to = join(folder, 'got');
   for (const version of ['2', '1.1']) {
-    const got = await run('curl', ['-sk', `--http${version}`, `https://127.0.0.1:${port}/large.txt`, '-o', to, '-w', '%{http_version} %{http_code}']);
+    const got = await run('curl', ['-sk', `--http${version}`, `https://127.0.0.1:${port}/large.txt`, '-o', to,
+      '-w', '%{http_version} %{http_code}']);
     assert.equal(got.out, `${version} 200`);
     assert.ok(readFileSync(to).equals(bytes));
   }
@@ -273,8 +276,8 @@ async function nghttpx() {
   const files = certificate();
   const behind = await serve('--allow-origin', 'any', ...EXEC);
   const front = await freePort();
-  const child = spawn('nghttpx', ['--conf=/dev/null', `-f127.0.0.1,${front}`, `-b127.0.0.1,${behind};/;proto=h2`, '--no-ocsp', '--errorlog-file=/dev/null',
-    '--single-process', '-LFATAL', files.keyFile, files.certFile], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn('nghttpx', ['--conf=/dev/null', `-f127.0.0.1,${front}`, `-b127.0.0.1,${behind};/;proto=h2`, '--no-ocsp',
+    '--errorlog-file=/dev/null', '--single-process', '-LFATAL', files.keyFile, files.certFile], { stdio: 'ignore' });
   children.push(child);
   await reachable(front, child);
   const client = await session(`https://127.0.0.1:${front}`);
