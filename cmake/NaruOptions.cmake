@@ -10,7 +10,8 @@ option(NARU_TEST_SYSTEM "Also register the tests of the whole: wire, interop, br
 set(NARU_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them: address,undefined or thread")
 set(NARU_FUZZ_SECONDS 20 CACHE STRING "How long ctest runs each fuzz target")
 set(NARU_TEST_PREFIX "" CACHE STRING "Comes before the name of each test; the presets give their own name")
-set(NARU_ROOMS base json http ws hub socketio io http2 conn pubsub server client socketio_server CACHE STRING "Which rooms of src/ to build")
+set(NARU_ROOMS base json http ws hub socketio io http2 conn pubsub server client socketio_server
+    CACHE STRING "Which rooms of src/ to build")
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)

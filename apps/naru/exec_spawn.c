@@ -54,8 +54,13 @@ naru_status exec_environment_fill(exec_environment *environment, const naru_requ
     char peer[128];
     naru_request_peer(request, peer, sizeof peer);
     const naru_span values[EXEC_VARIABLES] = {
-        naru_request_path(request), naru_http_head_query(head), naru_span_of(peer), protocol,
-        field(head, "Origin"),      field(head, "Host"),      naru_span_of(naru_request_is_http2(request) ? "2" : "1.1"),
+        naru_request_path(request),
+        naru_http_head_query(head),
+        naru_span_of(peer),
+        protocol,
+        field(head, "Origin"),
+        field(head, "Host"),
+        naru_span_of(naru_request_is_http2(request) ? "2" : "1.1"),
     };
     naru_status status = NARU_OK;
     for (size_t i = 0; status == NARU_OK && i < EXEC_VARIABLES; i++) {

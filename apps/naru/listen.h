@@ -28,7 +28,8 @@ typedef struct listen_settings {
 /* Rows for the table of a command whose settings have them in `listen`, and which says what AT is. */
 /* clang-format off */
 #define LISTEN_OPTIONS_HTTP2 \
-    {OPTION_ON, 0, "http2", NULL, "speak HTTP/2 as well: by ALPN with TLS, else with who begins so", AT(listen.http2), 0, 0}
+    {OPTION_ON, 0, "http2", NULL, "speak HTTP/2 as well: by ALPN with TLS, else with who begins so", \
+     AT(listen.http2), 0, 0}
 #define LISTEN_OPTIONS_PROXY \
     {OPTION_LIST, 0, "trust-proxy", "ADDRESS", \
      "believe X-Forwarded-For and X-Forwarded-Proto of this address,\nblock (10.0.0.0/8) or `unix`; may be repeated", \

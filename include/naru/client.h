@@ -120,9 +120,9 @@ typedef struct naru_client_options {
     /* Without proxy: what http_proxy (for ws), https_proxy or HTTPS_PROXY (for wss), else all_proxy or ALL_PROXY name;
      * and, without no_proxy, no_proxy or NO_PROXY. Read during naru_client_open. */
     bool proxy_environment;
-    /* Offer HTTP/2 for wss by ALPN, and open the WebSocket by extended CONNECT if the server chooses and allows it; else
-     * over HTTP/1.1 as without, if need be by a second connection. Each client has an HTTP/2 connection of its own. source
-     * RFC 8441 */
+    /* Offer HTTP/2 for wss by ALPN, and open the WebSocket by extended CONNECT if the server chooses and allows it;
+     * else over HTTP/1.1 as without, if need be by a second connection. Each client has a connection of its own.
+     * source RFC 8441 */
     bool http2;
     uint32_t redirects_max; /* how many 301, 302, 303, 307 and 308 are followed; 0: none, each is a failure */
 } naru_client_options;

@@ -96,8 +96,8 @@ typedef struct naru_listen_options {
      * successor; a reference is taken. Of a socket that is taken backlog and reuse_port are its own. NULL:
      * none */
     naru_succession *succession;
-    /* Without TLS: take HTTP/2 from whoever begins with its preface (prior knowledge), as proxies can, and HTTP/1.1 from
-     * everybody else. With TLS, naru_tls_server_options.http2 decides and this has no meaning. source RFC 9113 3.3 */
+    /* Without TLS: take HTTP/2 from whoever begins with its preface (prior knowledge), as proxies can, and HTTP/1.1
+     * from everybody else. With TLS, naru_tls_server_options.http2 decides, and not this. source RFC 9113 3.3 */
     bool http2;
 } naru_listen_options;
 
@@ -117,7 +117,8 @@ NARU_API NARU_MUST_USE naru_status naru_server_listen(naru_server *server, const
 /* Take over a connected socket that somebody else has accepted, and perhaps read from.
  *
  * shapes    fd: a stream socket; it becomes non-blocking and close-on-exec. bytes: what was read from it, from its
- *           first byte on, at most 64 KiB, copied; empty with TLS. options NULL: plain; of them tls and http2 count alone.
+ *           first byte on, at most 64 KiB, copied; empty with TLS. options NULL: plain; of them only tls and http2
+ *           count.
  * errors    NARU_ERR_ARGUMENT: not a connected stream socket, or too many bytes. NARU_ERR_STATE: it is stopping, or has
  *           connections_max. NARU_ERR_TOO_BIG: too many of this address. NARU_ERR_SYSTEM, NARU_ERR_MEMORY. On any of
  *           them fd is still the caller's. */

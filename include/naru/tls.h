@@ -29,8 +29,8 @@ typedef struct naru_tls_server_options {
      * without such a name or such a certificate, the one above. At most 1024; copied. */
     const naru_tls_identity *identities;
     size_t identities_count;
-    /* Offer HTTP/2 as well, and prefer it (ALPN h2, then http/1.1). Servers speak it with whoever chooses it: requests as
-     * over HTTP/1.1, and WebSockets by extended CONNECT. source RFC 9113 3.2, RFC 8441 */
+    /* Offer HTTP/2 as well, and prefer it (ALPN h2, then http/1.1). Servers speak it with whoever chooses it: requests
+     * as over HTTP/1.1, and WebSockets by extended CONNECT. source RFC 9113 3.2, RFC 8441 */
     bool http2;
 } naru_tls_server_options;
 

@@ -1,5 +1,5 @@
-/* A WebSocket over HTTP/2: the stream that TLS has made carries one of HTTP/2, which takes its place for the handshake and
- * for the connection behind it.
+/* A WebSocket over HTTP/2: the stream that TLS has made carries one of HTTP/2, which takes its place for the handshake
+ * and for the connection behind it.
  *
  * Not for: HTTP/2 itself (http2/). Source: RFC 8441 3, RFC 9113 3.2. */
 #include "client/client.h"

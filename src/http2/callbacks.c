@@ -1,5 +1,5 @@
-/* What nghttp2 tells while it goes through bytes: heads begin, fields come, data comes, streams end; and how often a peer
- * does what is cheap for it and dear for us.
+/* What nghttp2 tells while it goes through bytes: heads begin, fields come, data comes, streams end; and how often a
+ * peer does what is cheap for it and dear for us.
  *
  * Not for: what becomes of a stream (lane.c). Source: RFC 9113 6, 10.5; nghttp2's manual. */
 #include "inside.h"
@@ -59,7 +59,14 @@ static void count_reset(naru__http2 *http2)
 /* Those that the peer provokes are counted as if it had sent them; our owners' own are not its doing. */
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
-    (void)session;
+    bool content = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
+    if (content && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) {
+        naru__http2_lane *lane = lane_of(session, frame->hd.stream_id);
+        if (lane) {
+            lane->sent = true;
+            naru__lane_touch(lane);
+        }
+    }
     if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR &&
         frame->rst_stream.error_code != NGHTTP2_CANCEL) {
         count_reset(user);

@@ -256,6 +256,20 @@ static void work_through_touched(naru__http2 *http2)
     }
 }
 
+static void tell_ends(naru__http2 *http2)
+{
+    while (http2->ends_due > 0 && http2->failed == NARU_OK) {
+        naru__http2_lane *lane = http2->lanes;
+        while (lane && !lane->end_due) {
+            lane = lane->next;
+        }
+        if (!lane) {
+            return;
+        }
+        naru__lane_tell_end(lane);
+    }
+}
+
 static bool is_over(const naru__http2 *http2)
 {
     return !nghttp2_session_want_read(http2->session) && !nghttp2_session_want_write(http2->session);
@@ -282,6 +296,7 @@ void naru__http2_settle(naru__http2 *http2)
     do {
         work_through_touched(http2);
         fill(http2);
+        tell_ends(http2);
     } while (http2->touched && http2->failed == NARU_OK);
     http2->busy = false;
     if (http2->failed != NARU_OK) {

@@ -47,7 +47,7 @@ void naru__intake_begin(naru__http2 *http2, int32_t id)
     naru__intake_forget(http2);
     http2->intake.id = id;
     http2->intake.status = NARU_OK;
-    http2->intake.has_length = false;
+    http2->intake.has_length = http2->intake.has_key = false;
     http2->intake.since_ms = naru_loop_now_ms(http2->loop);
 }
 
@@ -81,12 +81,10 @@ static naru_status take_cookie(naru__http2_intake *intake, naru_span value)
     return status == NARU_OK ? naru_buf_append(&intake->cookie, value) : status;
 }
 
-/* Of a WebSocket's handshake, what belongs to HTTP/1.1 alone is ours to write (8441 5). */
+/* The Accept of a server that sends one all the same (8441 5) is not the one that our key wants. */
 static bool is_dropped(const naru__http2 *http2, naru_span name)
 {
-    bool upgrade = naru__buf_size(&http2->intake.pseudo[NARU__PSEUDO_PROTOCOL]) > 0;
-    return (http2->server && is(name, "te")) || (upgrade && is(name, "sec-websocket-key")) ||
-           (!http2->server && is(name, "sec-websocket-accept"));
+    return is(name, http2->server ? "te" : "sec-websocket-accept");
 }
 
 static naru_status take(naru__http2 *http2, naru_span name, naru_span value)
@@ -106,6 +104,7 @@ static naru_status take(naru__http2 *http2, naru_span name, naru_span value)
         return NARU_OK;
     }
     intake->has_length = intake->has_length || is(name, "content-length");
+    intake->has_key = intake->has_key || is(name, "sec-websocket-key");
     naru_status status = naru_http_write_field(&intake->fields, name, value);
     return status == NARU_ERR_ARGUMENT ? NARU_ERR_PROTOCOL : status;
 }
@@ -163,13 +162,15 @@ static naru_status write_host(const naru__http2_intake *intake, naru_buf *out)
     return write_field(out, "Host", authority.size > 0 ? authority : host);
 }
 
-static naru_status write_upgrade(naru_buf *out)
+/* A client may have sent a key, which 8441 5 does not ask for; undici does, and waits for its Accept. */
+static naru_status write_upgrade(naru__http2_lane *lane, naru_buf *out)
 {
     naru_status status = write_field(out, "Upgrade", naru_span_of("websocket"));
     if (status == NARU_OK) {
         status = write_field(out, "Connection", naru_span_of("Upgrade"));
     }
-    return status == NARU_OK ? write_field(out, "Sec-WebSocket-Key", naru_span_of(any_key)) : status;
+    lane->keyed = lane->http2->intake.has_key;
+    return status == NARU_OK && !lane->keyed ? write_field(out, "Sec-WebSocket-Key", naru_span_of(any_key)) : status;
 }
 
 /* How the body that follows is told of. */
@@ -195,7 +196,7 @@ static naru_status write_request(naru__http2_lane *lane, bool ended, naru_buf *o
         status = write_field(out, "Cookie", cookie);
     }
     if (status == NARU_OK && lane->websocket) {
-        status = write_upgrade(out);
+        status = write_upgrade(lane, out);
     }
     if (status == NARU_OK) {
         status = write_framing(lane, ended, out);

@@ -57,20 +57,19 @@ static naru_status judge(int result)
 /* ---- a server's ---------------------------------------------------------------------------------------------- */
 
 static const char *const dropped_of_response[] = {
-    "Connection", "Keep-Alive", "Proxy-Connection", "Upgrade", "Sec-WebSocket-Accept", "Transfer-Encoding", NULL};
+    "Connection", "Keep-Alive", "Proxy-Connection", "Upgrade", "Transfer-Encoding", "Sec-WebSocket-Accept", NULL};
+static const char *const dropped_with_key[] = {"Connection", "Keep-Alive",        "Proxy-Connection",
+                                               "Upgrade",    "Transfer-Encoding", NULL};
 
 /* *empty_out: nothing follows the head. */
 static naru_status find_body(naru__http2_lane *lane, int http_status, bool *empty_out)
 {
-    bool switches = http_status == 101;
     *empty_out = false;
-    if (switches != (lane->websocket && http_status < 200)) {
-        return NARU_ERR_PROTOCOL; /* 9113 8.6: 101 means nothing here but to whom :protocol asked for it */
-    }
-    if (switches) {
+    if (http_status == 101) {
         lane->out = NARU__LANE_OUT_TUNNEL;
-        return NARU_OK;
+        return lane->websocket ? NARU_OK : NARU_ERR_PROTOCOL; /* 9113 8.6: there is none here but for :protocol */
     }
+    lane->websocket = false;
     lane->out = NARU__LANE_OUT_BODY;
     naru_status status = naru_http_body_start(&lane->body, lane->head, !lane->no_body, UINT64_MAX);
     naru_input none = {NULL, 0};
@@ -95,6 +94,15 @@ static naru_status send_interim(naru__http2_lane *lane, const field_list *fields
                                         fields->count, NULL));
 }
 
+/* 9110 7.8 lets a server answer an upgrade plainly, but here 2xx would say that the WebSocket is open. */
+static naru_status turn_down(naru__http2_lane *lane)
+{
+    field_list fields = {.count = 0};
+    add(&fields, naru_span_of(":status"), naru_span_of("404"));
+    lane->turned_down = true;
+    return submit_response(lane, &fields, true);
+}
+
 naru_status naru__lane_send_response(naru__http2_lane *lane)
 {
     int http_status = naru_http_head_status(lane->head);
@@ -102,8 +110,12 @@ naru_status naru__lane_send_response(naru__http2_lane *lane)
     uint8_t digits[3] = {(uint8_t)('0' + told / 100), (uint8_t)('0' + told / 10 % 10), (uint8_t)('0' + told % 10)};
     field_list fields = {.count = 0};
     bool interim = http_status < 200 && http_status != 101, empty = false;
+    if (lane->websocket && http_status >= 200 && http_status <= 299) {
+        lane->websocket = false;
+        return turn_down(lane);
+    }
     add(&fields, naru_span_of(":status"), (naru_span){digits, sizeof digits});
-    naru_status status = add_others(&fields, lane->head, dropped_of_response);
+    naru_status status = add_others(&fields, lane->head, lane->keyed ? dropped_with_key : dropped_of_response);
     if (status == NARU_OK && !interim) {
         status = find_body(lane, http_status, &empty);
     }

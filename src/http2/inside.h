@@ -1,7 +1,7 @@
 /* What the files of http2/ share. A connection has lanes: HTTP/2 streams, each of which is somebody's naru__stream.
  *
- * nghttp2 must not be called from its own callbacks but to submit things. So `busy` says that one is under way, and what
- * a lane has to do waits in the list of those that were touched, which naru__http2_settle goes through. */
+ * nghttp2 must not be called from its own callbacks but to submit things. So `busy` says that one is under way, and
+ * what a lane has to do waits in the list of those that were touched, which naru__http2_settle goes through. */
 #ifndef NARU_HTTP2_INSIDE_H
 #define NARU_HTTP2_INSIDE_H
 
@@ -66,7 +66,12 @@ typedef struct naru__http2_lane {
     bool gone;   /* freed at the end of the turn */
     bool websocket;
     bool no_body;                          /* the request was a HEAD */
+    bool sent;                             /* our END_STREAM is */
     bool told;                             /* the peer's end was */
+    bool keyed;                            /* a server's: the peer sent a key, and wants its Accept */
+    bool end_due;                          /* the peer has ended its side: to be told once what was written is taken */
+    bool last;                             /* the owner let go in order: END_STREAM, and no reset */
+    bool turned_down;                      /* its owner's answer is not sent */
     char accept[NARU__HTTP2_ACCEPT_BYTES]; /* a client's: the Sec-WebSocket-Accept that its key wants */
 } naru__http2_lane;
 
@@ -77,8 +82,8 @@ typedef struct naru__http2_meter {
 /* false: that is too often. */
 bool naru__http2_meter_take(naru__http2_meter *meter, uint64_t now_ms, uint32_t per_second, uint32_t burst);
 
-/* nghttp2's blocks. After one could not be had its session is not to be deleted but dropped: not everything in it is then
- * in order. */
+/* nghttp2's blocks. After one could not be had its session is not to be deleted but dropped: not everything in it is
+ * then in order. */
 typedef struct naru__http2_memory {
     const naru_allocator *allocator;
     nghttp2_mem calls;
@@ -96,7 +101,7 @@ typedef struct naru__http2_intake {
     naru_status status; /* of what was taken so far */
     int32_t id;         /* whose; 0: none is on its way */
     uint64_t since_ms;
-    bool has_length;
+    bool has_length, has_key;
 } naru__http2_intake;
 
 struct naru__http2 {
@@ -117,6 +122,7 @@ struct naru__http2 {
     naru__http2_meter resets, oddities;
     size_t held_bytes;
     size_t drained_bytes;
+    size_t ends_due; /* lanes with end_due */
     uint64_t idle_since_ms;
     uint32_t continuations;
     const char *complaint; /* what the peer overdoes; NULL: nothing */
@@ -153,6 +159,7 @@ void naru__lane_work(naru__http2_lane *lane);
 void naru__lane_receive_head(naru__http2_lane *lane, naru_span text);
 void naru__lane_receive(naru__http2_lane *lane, naru_span data);
 void naru__lane_ended(naru__http2_lane *lane);
+void naru__lane_tell_end(naru__http2_lane *lane); /* that is due */
 void naru__lane_reset(naru__http2_lane *lane, uint32_t error);
 /* The connection goes: tell the owner. */
 void naru__lane_fail(naru__http2_lane *lane, naru_status why, int system_error, const char *text);

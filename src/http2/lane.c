@@ -89,6 +89,19 @@ static void forget_held(naru__http2_lane *lane)
     lane->held_bytes = lane->owed_bytes = 0;
 }
 
+static void end_is_told(naru__http2_lane *lane)
+{
+    lane->http2->ends_due -= lane->end_due;
+    lane->end_due = false;
+}
+
+/* A socket that is closed with everything read and sent ends in order. */
+static bool closes_in_order(const naru__http2_lane *lane, const naru__stream *stream)
+{
+    return lane->out == NARU__LANE_OUT_TUNNEL && lane->in == NARU__LANE_IN_ENDED && !lane->closed &&
+           naru__stream_queued(stream) == 0;
+}
+
 /* 8441 5: what was a reset of TCP is CANCEL. 9113 8.1: behind a whole response NO_ERROR says that the rest of the
  * request is of no interest. */
 static void closed(naru__stream *stream)
@@ -99,9 +112,13 @@ static void closed(naru__stream *stream)
         free_later(lane, stream->loop);
         return;
     }
-    bool whole = lane->out == NARU__LANE_OUT_ENDED;
+    bool whole = lane->sent; /* else a reset would take what waits in nghttp2 along */
     forget_held(lane);
-    if (!whole || lane->in != NARU__LANE_IN_ENDED) {
+    end_is_told(lane);
+    if (closes_in_order(lane, stream)) {
+        lane->last = true;
+        (void)nghttp2_session_resume_data(lane->http2->session, lane->id);
+    } else if (!whole || lane->in != NARU__LANE_IN_ENDED) {
         naru__lane_reset(lane, whole ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
     }
     naru__http2_settle_later(lane->http2);
@@ -117,6 +134,7 @@ void naru__lane_fail(naru__http2_lane *lane, naru_status why, int system_error, 
     }
     naru__stream_over_fail(lane->stream, why, system_error, text);
     if (lane->stream) { /* it was told its end before: the owner lets go when he likes */
+        end_is_told(lane);
         naru__http2_remove(lane);
         lane->http2 = NULL;
     }
@@ -225,6 +243,11 @@ ssize_t naru__lane_read(nghttp2_session *session, int32_t id, uint8_t *out, size
     (void)session;
     (void)id;
     (void)user;
+    if (!lane->stream && lane->last) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+        lane->out = NARU__LANE_OUT_ENDED;
+        return 0;
+    }
     if (!lane->stream) {
         return NGHTTP2_ERR_DEFERRED; /* it is about to be reset */
     }
@@ -295,10 +318,22 @@ void naru__lane_ended(naru__http2_lane *lane)
     if (chunks) {
         (void)hand_over(lane, (naru_span){last, sizeof last});
     }
-    if (lane->stream && (lane->websocket || !lane->http2->server)) {
-        naru__stream_over_end(lane->stream);
+    if (lane->stream && !lane->end_due && (lane->websocket || !lane->http2->server)) {
+        lane->end_due = true;
+        lane->http2->ends_due++;
     }
     naru__lane_touch(lane);
+}
+
+/* Behind a FIN a socket still takes what was written before it was read; Chromium ends its side with its Close, and
+ * waits for ours. */
+void naru__lane_tell_end(naru__http2_lane *lane)
+{
+    end_is_told(lane);
+    if (lane->stream) {
+        naru__stream_over_end(lane->stream);
+        naru__lane_touch(lane);
+    }
 }
 
 /* ---- the owner's stream -------------------------------------------------------------------------------------- */
@@ -316,13 +351,23 @@ static void tell_closed(naru__http2_lane *lane)
     naru__stream_over_fail(lane->stream, NARU_ERR_CLOSED, ECONNRESET, text);
 }
 
+/* One request for each: nothing follows its answer. */
+static void end_answered(naru__http2_lane *lane)
+{
+    if (lane->turned_down) {
+        naru__stream_over_fail(lane->stream, NARU_ERR_CLOSED, ECONNRESET, "the request was for a WebSocket");
+    } else {
+        naru__stream_over_end(lane->stream);
+    }
+}
+
 void naru__lane_work(naru__http2_lane *lane)
 {
     if (lane->stream && !lane->closed) {
         pump(lane);
     }
-    if (lane->stream && lane->out == NARU__LANE_OUT_ENDED && lane->http2->server && !lane->websocket) {
-        naru__stream_over_end(lane->stream); /* one request for each: nothing follows */
+    if (lane->stream && lane->sent && lane->http2->server && !lane->websocket) {
+        end_answered(lane);
     }
     if (lane->stream && lane->closed && !lane->told) {
         lane->told = true;

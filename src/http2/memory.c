@@ -1,6 +1,6 @@
-/* nghttp2's allocations by an allocator of ours. That one wants to know sizes, so that each block says its own in front;
- * and the blocks of a session are in a list, so that one which ran out of memory is given back whole: nghttp2 1.52 may free a
- * frame twice then, when a stream could not be put in line.
+/* nghttp2's allocations by an allocator of ours. That one wants to know sizes, so that each block says its own in
+ * front; and the blocks of a session are in a list, so that one which ran out of memory is given back whole: nghttp2
+ * 1.52 may free a frame twice then, when a stream could not be put in line.
  *
  * Source: nghttp2's manual (nghttp2_mem). */
 #include "inside.h"

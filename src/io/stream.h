@@ -226,8 +226,8 @@ void naru__listener_close(naru__listener *listener); /* removes its socket file;
 
 /* Names of TLS sessions for those who ask. */
 bool naru__stream_is_tls(const naru__stream *stream);
-/* The client's side, before its handshake begins: offer h2 by ALPN, then http/1.1. Without memory nothing is offered but
- * what the context does. */
+/* The client's side, before its handshake begins: offer h2 by ALPN, then http/1.1. Without memory nothing is offered
+ * but what the context does. */
 void naru__stream_offer_http2(naru__stream *stream);
 bool naru__stream_chose_http2(const naru__stream *stream); /* by ALPN; false without TLS. stream_tls.c */
 /* The subject of the certificate that the peer showed and we verified (RFC 4514), cut to fit. false: none. tls.c. */

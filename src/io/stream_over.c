@@ -1,5 +1,5 @@
-/* Streams that a carrier carries. Their NARU__BLOCKED never goes, so that no backend ever sends for them; what a backend
- * would do at the end of a turn is the carrier's.
+/* Streams that a carrier carries. Their NARU__BLOCKED never goes, so that no backend ever sends for them; what a
+ * backend would do at the end of a turn is the carrier's.
  *
  * Not for: what owners call (stream.c). Source: none. */
 #include "io/stream_over.h"

@@ -13,10 +13,10 @@ const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', 
   '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 // Run `use(context)` in a browser of its own. errors: what the pages complained about, for the test to look at.
-export async function withBrowser(use) {
+export async function withBrowser(use, options = {}) {
   const profile = mkdtempSync(join(tmpdir(), 'naru-browser-'));
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: '/usr/bin/chromium', headless: true, args: FLAGS, viewport: { width: 900, height: 700 },
+    executablePath: '/usr/bin/chromium', headless: true, args: FLAGS, viewport: { width: 900, height: 700 }, ...options,
   });
   try {
     return await use(context);

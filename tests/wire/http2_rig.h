@@ -21,6 +21,7 @@ typedef struct h2_peer {
     peer at;
     nghttp2_hd_inflater *inflater;
     h2_frame got;
+    bool silent; /* it does not even acknowledge SETTINGS */
 } h2_peer;
 
 static inline uint32_t h2_number(const uint8_t *at)
@@ -151,7 +152,7 @@ static inline const h2_frame *h2_next(h2_peer *p)
     got->id = h2_number(p->at.data + 5);
     memcpy(got->payload, p->at.data + 9, got->size);
     peer_take(&p->at, got->size + 9);
-    if (got->type == NGHTTP2_SETTINGS && !(got->flags & H2_ACK)) {
+    if (got->type == NGHTTP2_SETTINGS && !(got->flags & H2_ACK) && !p->silent) {
         h2_send(p, NGHTTP2_SETTINGS, H2_ACK, 0, NULL, 0); /* from now on the server's windows are as it told */
     }
     return got;

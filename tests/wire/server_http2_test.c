@@ -93,6 +93,36 @@ TEST(a_websocket_and_a_page)
     rig_close(&self);
 }
 
+/* As Chromium does. */
+TEST(a_close_that_ends_the_stream)
+{
+    rig self;
+    told what = {.count = 0};
+    h2_peer p;
+    const uint8_t bye[] = {0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8};
+    open_all(&self, &what, NULL);
+    h2_open(&p, &self);
+    h2_connect(&p, 1, "/echo");
+    CHECK_EQ(h2_status(&p, 1), 200);
+    h2_send(&p, NGHTTP2_DATA, H2_END, 1, bye, sizeof bye);
+    const h2_frame *got = h2_wait(&p, NGHTTP2_DATA, 1);
+    CHECK_EQ(got->size, 4);
+    CHECK_EQ(got->payload[0], 0x88);
+    bool ended = (got->flags & H2_END) != 0;
+    while (!ended) {
+        got = h2_next(&p);
+        REQUIRE(got->type != H2_ANY && got->type != NGHTTP2_RST_STREAM);
+        ended = got->id == 1 && (got->flags & H2_END);
+    }
+    RIG_UNTIL(&self, self.closed == 1);
+    CHECK(self.last_close.clean);
+    h2_connect(&p, 3, "/tell"); /* a page, and no WebSocket: 2xx would mean that it is open */
+    CHECK_EQ(h2_status(&p, 3), 404);
+    RIG_UNTIL(&self, naru_server_connections(self.server) == 1);
+    h2_close(&p);
+    rig_close(&self);
+}
+
 TEST(byte_by_byte)
 {
     rig self;
@@ -378,6 +408,7 @@ TEST(a_head_without_end)
     naru_server_options options = {.handshake_timeout_ms = 100};
     open_all(&self, &what, &options);
     h2_open(&p, &self);
+    p.silent = true;
     h2_send(&p, NGHTTP2_HEADERS, H2_END, 1, block, h2_pack(block, fields));
     check_calm(&self, &p, "a head was not complete in time");
 }
@@ -387,7 +418,7 @@ TEST(nothing_behind_the_preface)
     rig self;
     naru_server_options options = {.handshake_timeout_ms = 100};
     h2_listen(&self, &options);
-    h2_peer p = {.inflater = NULL};
+    h2_peer p = {.silent = true};
     CHECK_EQ(nghttp2_hd_inflate_new(&p.inflater), 0);
     peer_open(&p.at, &self);
     peer_send(&p.at, NGHTTP2_CLIENT_MAGIC);
@@ -685,7 +716,8 @@ TEST(each_allocation_fails_once)
     }
 }
 
-TEST_MAIN({"a WebSocket and a page", a_websocket_and_a_page}, {"byte by byte", byte_by_byte},
+TEST_MAIN({"a WebSocket and a page", a_websocket_and_a_page},
+          {"a Close that ends the stream", a_close_that_ends_the_stream}, {"byte by byte", byte_by_byte},
           {"HTTP/1.1 at the same address", http1_at_the_same_address}, {"what the route reads", what_the_route_reads},
           {"a long answer beside a WebSocket", a_long_answer_beside_a_websocket}, {"malformed heads", malformed_heads},
           {"rapid reset", rapid_reset}, {"made you reset", made_you_reset}, {"pings without end", pings_without_end},
