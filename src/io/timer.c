@@ -43,8 +43,8 @@ void naru__stream_timer_stop(naru__stream *stream)
     naru__wheel_stop(&stream->loop->wheel, &stream->timer);
 }
 
-/* Streams' timers in a turn. Those of thousands may be due together, as their pings are; the rest fire in the next turn,
- * which does not wait, once what these wrote has left and its memory is back. */
+/* Streams' timers in a turn. Those of thousands may be due together, as their pings are; the rest fire in the next
+ * turn, which does not wait, once what these wrote has left and its memory is back. */
 enum { STREAMS_MAX = NARU__BATCH_MAX };
 
 static void fire_stream(naru__timer *due)
