@@ -110,10 +110,6 @@ ROWS = [
         {name: DEFLATE[name] for name in DEFLATE if name != "websockets"},
         "--mode idle --connections 4000 --size 1024 --content json --deflate --no-context", "touched_bytes", "bytes",
         once=True),
-    # Behind idle_release_ms: what we said is forgotten, what the peer said it may still refer to.
-    row("idle-deflate-released", "idle connection, deflate used once, 35 s later", {"naru": DEFLATE["naru"]},
-        "--mode idle --connections 4000 --size 1024 --content json --deflate --settle 35", "touched_bytes", "bytes",
-        once=True),
     row("idle-deflate", "idle connection, deflate negotiated and used once",
         {name: DEFLATE[name] for name in DEFLATE if name != "websockets"},
         "--mode idle --connections 4000 --size 1024 --content json --deflate", "touched_bytes", "bytes", once=True),

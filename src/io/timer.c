@@ -43,6 +43,10 @@ void naru__stream_timer_stop(naru__stream *stream)
     naru__wheel_stop(&stream->loop->wheel, &stream->timer);
 }
 
+/* Streams' timers in a turn. Those of thousands may be due together, as their pings are; the rest fire in the next
+ * turn, which does not wait, once what these wrote has left and its memory is back. */
+enum { STREAMS_MAX = NARU__BATCH_MAX };
+
 static void fire_stream(naru__timer *due)
 {
     naru__stream *stream = NARU__OWNER(due, naru__stream, timer);
@@ -56,8 +60,10 @@ void naru__timers_fire(naru_loop *loop)
     naru__wheel_advance(&loop->wheel, loop->now_ms);
     loop->firing = true;
     naru__timer *due;
-    while ((due = naru__wheel_take(&loop->wheel)) != NULL) {
+    unsigned streams = 0;
+    while (streams < STREAMS_MAX && (due = naru__wheel_take(&loop->wheel)) != NULL) {
         if (due->at_ms & NARU__TIMER_MARK) {
+            streams++;
             fire_stream(due);
             continue;
         }
