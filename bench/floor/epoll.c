@@ -2,8 +2,8 @@
  * framing. No WebSocket server with the same system calls can be cheaper.
  *
  * --close: the floor of a handshake instead: accept and close.
- * --upgrade: the same with the system calls of a WebSocket server and nothing of its protocol: whatever comes is answered
- * by one 101, and a connection is taken out of epoll before it is closed. */
+ * --upgrade: the same with the system calls of a WebSocket server and nothing of its protocol: whatever comes is
+ * answered by one 101, and a connection is taken out of epoll before it is closed. */
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>

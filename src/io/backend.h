@@ -15,8 +15,8 @@ typedef struct naru__source {
 } naru__source;
 
 /* Their values are epoll's, so that nothing needs translating. BROKEN and HANGUP come unasked.
- * EDGE: tell of each thing that comes once; naru__backend_set has it told again. With IN, ENDS then says that the peer's
- * end is there behind what is to be read. */
+ * EDGE: tell of each thing that comes once; naru__backend_set has it told again. With IN, ENDS then says that the
+ * peer's end is there behind what is to be read. */
 enum {
     NARU__READY_IN = 1,
     NARU__READY_OUT = 4,
