@@ -7,22 +7,19 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "base/memory.h"
 #include "stream_core.h"
 
 naru__stream *naru__stream_over(naru_loop *loop, const naru__carrier *carrier, void *bearer)
 {
     assert(naru__loop_owns_thread(loop));
     const naru_allocator *allocator = &loop->cache.allocator;
-    naru__stream *stream = naru__alloc_zero(allocator, sizeof *stream);
+    naru__stream *stream = naru__stream_new(loop, NULL, NULL);
     if (!stream) {
         return NULL;
     }
-    stream->loop = loop;
-    stream->fd = -1;
     stream->phase = NARU__STREAM_READY;
     if (!naru__stream_cold_get(stream)) {
-        naru__free(allocator, stream, sizeof *stream);
+        naru__stream_discard(stream);
         return NULL;
     }
     stream->cold->carrier = carrier;
