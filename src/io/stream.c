@@ -170,12 +170,12 @@ void naru__stream_flush_later(naru__stream *stream)
     loop->dirty_end = &stream->dirty_next;
 }
 
-/* Outside of on_data thousands may ask in one turn: beyond the blocks that are at hand each gets one that grows. The
- * end of the turn sees to it, whatever comes of it. */
+/* Outside of on_data thousands may ask in one turn: each gets one that grows. The end of the turn sees to it, whatever
+ * comes of it. */
 naru_buf *naru__stream_lend_out(naru__stream *stream)
 {
     naru__cache *cache = &stream->loop->cache;
-    stream->out = cache->lent ? naru__cache_lend(cache) : naru__cache_lend_bare(cache);
+    stream->out = naru__cache_lend_bare(cache);
     if (!stream->out) {
         return &cache->barren;
     }
