@@ -1,5 +1,5 @@
-/* A client's WebSocket over HTTP/2, against naru's own server on the same loop: opened, refused, freed at odd moments, and
- * without memory.
+/* A client's WebSocket over HTTP/2, against naru's own server on the same loop: opened, refused, freed at odd moments,
+ * and without memory.
  *
  * Not for: other people's servers (tests/interop/http2_test.mjs). Source: RFC 8441. */
 #include "wire/client_certificate.h"
