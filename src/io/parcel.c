@@ -18,7 +18,8 @@ static void give_session(naru__tls_session *session, const naru_allocator *alloc
 
 naru_status naru__stream_pack(naru__stream *stream, naru__stream_parcel *parcel_out)
 {
-    bool ready = stream->phase == NARU__STREAM_READY && !naru__stream_has(stream, NARU__CLOSED | NARU__DEAD);
+    bool ready = stream->phase == NARU__STREAM_READY && stream->fd >= 0 &&
+                 !naru__stream_has(stream, NARU__CLOSED | NARU__DEAD);
     if (!ready || stream->has_shots || naru_loop_backend(stream->loop) == NARU_BACKEND_IO_URING) {
         return NARU_ERR_STATE;
     }
