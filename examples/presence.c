@@ -44,9 +44,9 @@ static void on_request(naru_request *request, void *user)
 {
     static const naru_conn_handler handler = {.on_open = on_open, .on_close = on_close};
     naru_span path = naru_request_path(request);
-    char *copy = strndup((const char *)path.data, path.size);
+    char *copy = calloc(path.size + 1, 1);
     (void)user;
-    if (!copy || naru_request_accept(request, (naru_span){0}, &handler, copy)) {
+    if (!copy || naru_request_accept(request, (naru_span){0}, &handler, memcpy(copy, path.data, path.size))) {
         free(copy);
         naru_request_reject(request, 503);
     }
