@@ -210,7 +210,8 @@ def t26_a_million_pongs(naru):
 
 @check
 def t26_pings_without_reading(naru):
-    """Pongs that are not read must not pile up without end."""
+    """Pongs that are not read must not pile up without end: that would be all of 64 MiB. What there is instead is a full
+    queue and the blocks of its growth, which the loop keeps for half a second, up to 16 MiB; then they are gone again."""
     conn = Conn.open(naru.address, rcvbuf=4096)
     before = naru.rss()
     conn.sock.setblocking(False)
@@ -225,7 +226,7 @@ def t26_pings_without_reading(naru):
             break
     grown = naru.rss() - before
     conn.drop()
-    assert grown < 8 * MIB, f"{sent >> 20} MiB of pings grew the process by {grown >> 10} KiB"
+    assert grown < 16 * MIB, f"{sent >> 20} MiB of pings grew the process by {grown >> 10} KiB"
 
 
 @check
